@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { applicationNode } from '../scripts/stack/application.mjs';
+import { decide, logIn, upload } from './parts/caller.mjs';
+import { startPart } from './parts/start-part.mjs';
+import { wrk } from './parts/wrk.mjs';
+
+const BARE_FASTIFY = fileURLToPath(new URL('parts/bare-fastify.mjs', import.meta.url));
+
+/** Short rounds, and many: on a machine that others use too, the two sides of a round then see the same of it. */
+const LOAD = { connections: 64, seconds: 2 };
+
+/** @type {import('./benchmark.js').Benchmark} */
+export const decision = {
+  name: 'decision',
+  ratio: 'requests/s of the X-Accel decision (GET /download/:id, JWT of the owner) ÷ of a bare Fastify hello',
+  unit: 'requests/s',
+  rounds: 15,
+  prepare: async (setting) => {
+    const { stack, folder, signal } = setting;
+    const path = join(folder, '1-kib.bin');
+    await writeFile(path, randomBytes(1024));
+    const credentials = await logIn(setting);
+    const fileId = await upload(setting, credentials, path);
+    const hello = await startPart('bare-fastify', setting, (port) => ({
+      file: applicationNode(),
+      args: [BARE_FASTIFY, String(port)],
+    }));
+    const p99 = { candidate: 0, baseline: 0 };
+    return {
+      candidate: async () => {
+        // wrk counts what is above 399; that the others are what they should be is seen before and after.
+        await decide(setting, credentials, fileId);
+        const url = `${stack.appUrl}/download/${fileId}`;
+        const load = await wrk(url, { ...LOAD, headers: credentials, signal });
+        await decide(setting, credentials, fileId);
+        p99.candidate = load.p99;
+        return load.requestsPerSecond;
+      },
+      baseline: async () => {
+        const load = await wrk(`${hello}/`, { ...LOAD, signal });
+        p99.baseline = load.p99;
+        return load.requestsPerSecond;
+      },
+      remarks: () =>
+        Promise.resolve([
+          `p99 of the last round, 64 connections: ${p99.candidate.toFixed(1)} ms, hello ${p99.baseline.toFixed(1)} ms`,
+        ]),
+    };
+  },
+};

@@ -1,0 +1,59 @@
+import { requireProgram } from '../../scripts/bootstrap/programs.mjs';
+import { runChild } from '../../scripts/process/child-processes.mjs';
+import { parseJson } from '../../scripts/process/parse-json.mjs';
+
+/** @typedef {import('../benchmark.js').Setting} Setting */
+/** @typedef {{ Authorization: string }} Credentials */
+
+/**
+ * Logs in as the first account.
+ * @param {Setting} setting
+ * @returns {Promise<Credentials>}
+ */
+export async function logIn({ stack, signal }) {
+  const answer = await fetch(`${stack.appUrl}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ email: stack.admin.email, password: stack.admin.password }),
+    signal,
+  });
+  const text = await answer.text();
+  if (answer.status !== 200) throw new Error(`the login was answered ${String(answer.status)}: ${text}`);
+  const { accessToken } = /** @type {{ accessToken: string }} */ (parseJson(text));
+  return { Authorization: `Bearer ${accessToken}` };
+}
+
+/**
+ * Uploads a file by the public port, as a private file of the caller. curl reads it from the disk as it goes.
+ * @param {Setting} setting
+ * @param {Credentials} credentials
+ * @param {string} path absolute
+ * @returns {Promise<string>} the file's id
+ */
+export async function upload({ stack, signal }, { Authorization }, path) {
+  const url = `http://127.0.0.1:${String(stack.publicPort)}/api/v1/files`;
+  const args = ['-sS', '--fail-with-body', '-H', `Authorization: ${Authorization}`, '-F', `file=@"${path}"`];
+  const { code, stdout, output } = await runChild(requireProgram('curl'), [...args, url], { signal });
+  if (code !== 0) throw new Error(`the upload failed: ${output.trim()}`);
+  return /** @type {{ id: string }} */ (parseJson(stdout)).id;
+}
+
+/**
+ * Asks the application itself, as nginx would, and makes sure that it hands the body to nginx.
+ * @param {Setting} setting
+ * @param {Credentials} credentials
+ * @param {string} fileId
+ * @returns {Promise<string>} the X-Accel-Redirect
+ */
+export async function decide({ stack, signal }, credentials, fileId) {
+  const answer = await fetch(`${stack.appUrl}/download/${fileId}`, { headers: { ...credentials }, signal });
+  const body = await answer.arrayBuffer();
+  const path = answer.headers.get('X-Accel-Redirect');
+  if (answer.status !== 200 || path === null || body.byteLength > 0) {
+    throw new Error(
+      `the decision is not a 200 with X-Accel-Redirect and no body: ${String(answer.status)}, ` +
+        `${String(path)}, ${String(body.byteLength)} bytes`,
+    );
+  }
+  return path;
+}

@@ -1,0 +1,90 @@
+// npm run bench [-- row… [--json FILE]]: candidate against baseline on a stack of its own; fails when a row misses its goal.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { accel1g } from '../bench/accel-1g.mjs';
+import { decision } from '../bench/decision.mjs';
+import { recordOf, tableOf } from '../bench/report.mjs';
+import { runBenchmark } from '../bench/run-benchmark.mjs';
+import { ensureBuild } from './bootstrap/build.mjs';
+import { ensurePackages } from './bootstrap/packages.mjs';
+import { continueOnPinnedNode } from './bootstrap/pinned-node.mjs';
+import { ensurePrograms } from './bootstrap/programs.mjs';
+import { runScript } from './process/run-script.mjs';
+import { SaidError } from './process/said-error.mjs';
+import { describeExit, PartFailed } from './stack/part.mjs';
+import { startStack } from './stack/start-stack.mjs';
+
+/** Every row, in the order of the table. */
+const ROWS = [decision, accel1g];
+
+/** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
+const APPLICATION = {
+  LOG_LEVEL: 'info',
+  VOLUMES: undefined,
+  VOLUMES_FILE: undefined,
+  JWT_TTL: String(24 * 3600),
+};
+
+/** @returns {{ wanted: import('../bench/benchmark.js').Benchmark[], json: string | undefined }} */
+function readArguments() {
+  const known = ROWS.map(({ name }) => name).join(', ');
+  try {
+    const { positionals, values } = parseArgs({
+      allowPositionals: true,
+      options: { json: { type: 'string' } },
+    });
+    const unknown = positionals.filter((name) => !ROWS.some((row) => row.name === name));
+    if (unknown.length > 0) throw new Error(`There is no row ${unknown.join(', ')}`);
+    const wanted = ROWS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+    return { wanted, json: values.json };
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new SaidError(`${said}. Usage: npm run bench -- [row…] [--json FILE]; rows: ${known}`);
+  }
+}
+
+await runScript(
+  async (shutdown, progress) => {
+    const { wanted, json } = readArguments();
+    await ensurePackages(progress, shutdown.signal);
+    await continueOnPinnedNode(shutdown);
+    await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wrk'], progress, shutdown.signal);
+    await ensureBuild(progress, shutdown.signal);
+    const folder = await mkdtemp(join(tmpdir(), 'download-service-bench-'));
+    try {
+      const stack = await startStack({
+        dataDir: join(folder, 'stack'),
+        durable: false,
+        env: APPLICATION,
+        progress,
+        signal: shutdown.signal,
+      });
+      try {
+        const broken = new AbortController();
+        void stack.failed.then(async (part) => {
+          const status = await part.exited;
+          broken.abort(new PartFailed(part.name, describeExit(status), part.tellingLogs));
+        });
+        const signal = AbortSignal.any([shutdown.signal, broken.signal]);
+        /** @type {import('../bench/run-benchmark.mjs').Outcome[]} */
+        const outcomes = [];
+        for (const row of wanted) {
+          outcomes.push(
+            await progress.step(row.name, () => runBenchmark(row, { stack, signal }, folder, progress)),
+          );
+        }
+        process.stdout.write(tableOf(outcomes));
+        if (json !== undefined)
+          await writeFile(json, `${JSON.stringify(recordOf(outcomes, new Date()), null, 2)}\n`);
+        return outcomes.every(({ verdict }) => verdict === 'recorded' || verdict === 'met') ? 0 : 1;
+      } finally {
+        await progress.step('stopping', () => stack.stop());
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+  { interruptedIsSuccess: false },
+);

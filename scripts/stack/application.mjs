@@ -1,0 +1,142 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { PINNED_NODE, ROOT } from '../bootstrap/checkout.mjs';
+import { parseJson } from '../process/parse-json.mjs';
+import { answersOk } from './health.mjs';
+
+/**
+ * @typedef {object} ApplicationPlan
+ * @property {string} dataDir
+ * @property {number} publicPort
+ * @property {number} appPort
+ * @property {string} databaseUrl
+ * @property {string} redisUrl
+ * @property {NodeJS.ProcessEnv} given what the caller and the user have set
+ * @property {string} jwtSecretFile
+ */
+
+/** For the starter only; the application has no use for the first account's password. */
+const NOT_FOR_THE_APPLICATION = [
+  'ADMIN_EMAIL',
+  'ADMIN_PASSWORD',
+  'ADMIN_INITIAL_PASSWORD',
+  'PUBLIC_PORT',
+  'DATA_DIR',
+  'DATABASE_URL_FILE',
+  'REDIS_URL_FILE',
+];
+
+/** Any of them is the user's own choice of secret. */
+const JWT_VARIABLES = ['JWT_SECRET', 'JWT_SECRET_FILE', 'JWT_SECRETS', 'JWT_SECRETS_FILE'];
+
+/**
+ * Bodies pass through as short-lived buffers, which V8 frees when it collects its young generation: kept small and swept at once, it does
+ * so often, and 32 uploads at once cost 40 MiB instead of 110 (docs/adr/0006).
+ */
+const NODE_FLAGS = [
+  '--enable-source-maps',
+  '--max-semi-space-size=2',
+  '--no-concurrent-array-buffer-sweeping',
+];
+
+/** @returns {string} the Node that the application runs on */
+export function applicationNode() {
+  return existsSync(PINNED_NODE) ? PINNED_NODE : process.execPath;
+}
+
+/**
+ * The whole environment of the application.
+ * @param {ApplicationPlan} plan
+ * @returns {Record<string, string>}
+ */
+export function applicationEnvironment(plan) {
+  const { given } = plan;
+  /** @type {Record<string, string>} */
+  const env = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined && !NOT_FOR_THE_APPLICATION.includes(name)) env[name] = value;
+  }
+  const isSet = (/** @type {string} */ name) => (env[name] ?? '') !== '';
+  const port = plan.publicPort === 80 ? '' : `:${String(plan.publicPort)}`;
+  if (!isSet('PUBLIC_URL')) env.PUBLIC_URL = `http://localhost${port}`;
+  if (!isSet('VOLUMES')) env.VOLUMES = JSON.stringify([localVolume(plan.dataDir)]);
+  if (!JWT_VARIABLES.some(isSet)) {
+    for (const name of JWT_VARIABLES) Reflect.deleteProperty(env, name);
+    env.JWT_SECRET_FILE = plan.jwtSecretFile;
+  }
+  env.PORT = String(plan.appPort);
+  env.HOST = '127.0.0.1';
+  env.DATABASE_URL = plan.databaseUrl;
+  env.REDIS_URL = plan.redisUrl;
+  return env;
+}
+
+/** @typedef {{ name: string, driver: string, root?: string, delivery?: string }} Volume */
+
+/**
+ * @param {string} dataDir
+ * @returns {Volume} blobs on this disk, sent by nginx itself
+ */
+function localVolume(dataDir) {
+  const root = join(dataDir, 'blobs');
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  return { name: 'local', driver: 'fs', root, delivery: 'accel' };
+}
+
+/**
+ * @param {Readonly<Record<string, string>>} env the application's
+ * @returns {ReadonlyMap<string, string>} the folders from which nginx is to send blobs itself, by the names of the volumes
+ */
+export function accelRoots(env) {
+  try {
+    const volumes = /** @type {Volume[]} */ (parseJson(env.VOLUMES ?? '[]'));
+    return new Map(
+      volumes
+        .filter(({ driver, delivery }) => driver === 'fs' && delivery === 'accel')
+        .map(({ name, root = '' }) => [name, resolve(ROOT, root)]),
+    );
+  } catch {
+    // The application says what is wrong with it, better than we could.
+    return new Map();
+  }
+}
+
+/**
+ * @param {object} options
+ * @param {string} options.dataDir
+ * @param {number} options.appPort
+ * @param {Record<string, string>} options.env
+ * @param {'file' | 'inherit'} options.log
+ * @param {'built' | 'watch'} options.mode watch: compiled and started anew at every change of src/
+ * @returns {import('./part.mjs').PartSpec}
+ */
+export function applicationSpec({ dataDir, appPort, env, log, mode }) {
+  const logFile = log === 'file' ? join(dataDir, 'log/app.log') : undefined;
+  const built = [...NODE_FLAGS, join(ROOT, 'dist/src/main.js')];
+  const watch = [
+    join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js'),
+    'start',
+    '--watch',
+    '--preserveWatchOutput',
+  ];
+  watch.push('--no-shell', '--exec', join(ROOT, 'scripts/stack/watched-node.sh'));
+  // There nest looks for node, which the user may have in an older version.
+  const path = [dirname(applicationNode()), env.PATH ?? ''].join(delimiter);
+  return {
+    name: 'application',
+    command: {
+      file: applicationNode(),
+      args: mode === 'built' ? built : watch,
+      env: mode === 'built' ? env : { ...env, PATH: path },
+      cwd: ROOT,
+    },
+    deathSignal: 'TERM',
+    logFile,
+    tellingLogs: logFile === undefined ? [] : [logFile],
+    isReady: (signal) => answersOk(`http://127.0.0.1:${String(appPort)}/health/ready`, signal),
+    // Under watch the first compilation may fail; then it waits for the correction, as long as that takes.
+    readySeconds: mode === 'built' ? 60 : 24 * 3600,
+    // It finishes the requests that it has begun.
+    stopSteps: [{ signal: 'SIGTERM', seconds: 30 }],
+  };
+}

@@ -1,0 +1,132 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join, relative } from 'node:path';
+import { ROOT } from '../bootstrap/checkout.mjs';
+import { requireProgram } from '../bootstrap/programs.mjs';
+import { runChild } from '../process/child-processes.mjs';
+import { rotateLog } from '../process/log-file.mjs';
+import { SaidError } from '../process/said-error.mjs';
+import { hasIpv6 } from './ports.mjs';
+
+/**
+ * @typedef {object} NginxPlan
+ * @property {string} dataDir
+ * @property {number} publicPort
+ * @property {number} appPort
+ * @property {ReadonlyMap<string, string>} volumeRoots absolute folders of the blobs that nginx sends itself, by volume
+ * @property {number} uploadMaxSize bytes of the largest file
+ */
+
+const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
+
+/** Bytes that boundaries, part headers and fields may add to a file: as the application has it. */
+const FORM_OVERHEAD = 64 * 1024;
+
+/** What separates or ends a word in nginx.conf. */
+const SPECIAL = /[\s"'\\;{}#]/;
+
+/**
+ * nginx.conf has no escape for a path with a blank or a quote where the template does not quote it; but nginx takes
+ * relative paths as below its prefix, which comes on the command line. For such paths the relative form is used.
+ * @param {string} path absolute
+ * @param {string} prefix nginx's own folder
+ * @returns {string}
+ */
+function pathInConfig(path, prefix) {
+  const short = SPECIAL.test(path) ? relative(prefix, path) || '.' : path;
+  // A dollar sign begins a variable in some directives; nothing can quote it.
+  if (path.includes('$') || SPECIAL.test(short)) {
+    throw new SaidError(
+      `nginx cannot use the folder ${path}: choose one without ${path.includes('$') ? 'a dollar sign' : 'blanks and quotes'} (DATA_DIR)`,
+    );
+  }
+  return short;
+}
+
+/**
+ * @param {string} template
+ * @param {Readonly<Record<string, string>>} values
+ * @returns {string} only these names are replaced, as envsubst does when it is given a list: nginx has `$` of its own
+ */
+export function renderTemplate(template, values) {
+  return template.replace(
+    /\$\{([A-Z][A-Z0-9_]*)\}/g,
+    (whole, /** @type {string} */ name) => values[name] ?? whole,
+  );
+}
+
+/**
+ * A socket each for IPv4 and IPv6: one for both would show IPv4 clients by mapped addresses (::ffff:10.0.0.1).
+ * @param {number} port
+ * @param {boolean} ipv6
+ * @returns {string}
+ */
+function listenDirectives(port, ipv6) {
+  const ipv4 = `listen ${String(port)} backlog=4096;`;
+  return ipv6 ? `${ipv4}\n        listen [::]:${String(port)} ipv6only=on backlog=4096;` : ipv4;
+}
+
+/**
+ * Writes nginx.conf and lets nginx check it.
+ * @param {NginxPlan} plan
+ * @returns {Promise<import('./part.mjs').PartSpec>}
+ */
+export async function nginxSpec({ dataDir, publicPort, appPort, volumeRoots, uploadMaxSize }) {
+  const prefix = join(dataDir, 'nginx');
+  const config = join(prefix, 'nginx.conf');
+  const logFile = join(dataDir, 'log/nginx.log');
+  mkdirSync(prefix, { recursive: true, mode: 0o700 });
+  for (const name of ['access.log', 'error.log']) rotateLog(join(prefix, name));
+  writeFileSync(
+    config,
+    renderTemplate(readFileSync(TEMPLATE, 'utf8'), {
+      NGINX_USER_DIRECTIVE: process.getuid?.() === 0 ? 'user root;' : '',
+      NGINX_PREFIX: pathInConfig(prefix, prefix),
+      PUBLIC_LISTEN: listenDirectives(publicPort, await hasIpv6()),
+      APP_UPSTREAM: `server 127.0.0.1:${String(appPort)};`,
+      VOLUME_ROOTS: [...volumeRoots]
+        .map(([name, root]) => `${name} "${pathInConfig(root, prefix)}";`)
+        .join('\n        '),
+      // What the application takes, boundaries and fields included; a wrong value is the application's to refuse.
+      UPLOAD_MAX_BODY: String((uploadMaxSize || 0) + FORM_OVERHEAD),
+    }),
+    { mode: 0o600 },
+  );
+  const file = requireProgram('nginx');
+  // -e: without it nginx first tries the system's log, which an ordinary user may not write.
+  const args = ['-p', `${prefix}/`, '-c', config, '-e', 'stderr'];
+  const test = await runChild(file, [...args, '-t', '-q'], { cwd: prefix });
+  if (test.code !== 0)
+    throw new SaidError(`nginx refuses ${config}, made from ${TEMPLATE}:\n${test.output.trim()}`);
+  return {
+    name: 'nginx',
+    command: { file, args, env: process.env, cwd: prefix },
+    deathSignal: 'TERM',
+    logFile,
+    tellingLogs: [logFile, join(prefix, 'error.log')],
+    isReady: () => accepts(publicPort),
+    readySeconds: 20,
+    // Open transfers may take hours; who asks for the end of a local stack does not want to wait for them.
+    stopSteps: [
+      { signal: 'SIGQUIT', seconds: 3 },
+      { signal: 'SIGTERM', seconds: 3 },
+    ],
+  };
+}
+
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function accepts(port) {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => {
+      resolve(true);
+      socket.destroy();
+    });
+    socket.once('error', () => {
+      resolve(false);
+    });
+  });
+}

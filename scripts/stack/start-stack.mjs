@@ -1,0 +1,259 @@
+import { isAbsolute, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { Interrupted } from '../process/interrupted.mjs';
+import { rotateLog } from '../process/log-file.mjs';
+import { ROOT } from '../bootstrap/checkout.mjs';
+import { accelRoots, applicationEnvironment, applicationSpec } from './application.mjs';
+import { openDataFolder } from './data-folder.mjs';
+import { migrate } from './migrate.mjs';
+import { nginxSpec } from './nginx.mjs';
+import { Part } from './part.mjs';
+import { freePort } from './ports.mjs';
+import { databaseUrlOf, ensureCluster, postgresSpec } from './postgres.mjs';
+import { redisSpec, redisUrlOf } from './redis.mjs';
+import { Secrets } from './secrets.mjs';
+
+/** @typedef {'postgres' | 'redis' | 'nginx' | 'app'} PartName */
+
+/**
+ * @typedef {object} StackOptions
+ * @property {string} dataDir relative to the checkout, or absolute; made when missing
+ * @property {number | undefined} [publicPort] where nginx listens; undefined or 0: a free port
+ * @property {number | undefined} [appPort] where the application listens on loopback; undefined or 0: a free port
+ * @property {Readonly<Record<string, string | undefined>> | undefined} [env] for the application, beside our own
+ *   environment; undefined as a value takes a variable away
+ * @property {boolean | undefined} [durable] default true; false: PostgreSQL without fsync, for tests
+ * @property {readonly PartName[] | undefined} [parts] default: all
+ * @property {{ email: string, password?: string | undefined } | undefined} [admin] default admin@example.com with a
+ *   generated password
+ * @property {string | undefined} [databaseUrl] a PostgreSQL that runs already; then none is started
+ * @property {string | undefined} [redisUrl] a Redis that runs already; then none is started
+ * @property {'file' | 'inherit' | undefined} [appLog] default: file, `log/app.log` in the data folder
+ * @property {'built' | 'watch' | undefined} [appMode] default: built; watch: compiled anew at every change
+ * @property {Promise<unknown> | undefined} [built] awaited before the first thing from dist/ runs
+ * @property {((line: string) => void) | undefined} [onProgress] a line for each step that is done
+ * @property {import('../process/progress.mjs').StepReporter | undefined} [progress] instead of onProgress
+ * @property {AbortSignal | undefined} [signal] gives up starting: what runs is stopped, the promise rejects with its reason
+ */
+
+/**
+ * @typedef {object} Stack
+ * @property {string} dataDir
+ * @property {string} publicUrl on this machine, by nginx, without a slash at the end
+ * @property {number} publicPort
+ * @property {string} appUrl the application itself
+ * @property {number} appPort
+ * @property {string} databaseUrl
+ * @property {string} redisUrl
+ * @property {Record<string, string>} env the application's whole environment
+ * @property {import('./migrate.mjs').Admin} admin
+ * @property {Part | undefined} postgres undefined when it is not one of the parts, or another's
+ * @property {Part | undefined} redis
+ * @property {Part | undefined} nginx
+ * @property {Part | undefined} app
+ * @property {Promise<Part>} failed resolves with the first part that ended though nobody asked it to
+ * @property {() => Promise<void>} stop in order: application, nginx, Redis, PostgreSQL; again and again is allowed
+ */
+
+/** As the application has it; bytes. */
+const DEFAULT_UPLOAD_MAX_SIZE = 5 * 2 ** 30;
+
+/** Everything that a local stack is made of. */
+const ALL_PARTS = /** @type {const} */ (['postgres', 'redis', 'nginx', 'app']);
+
+/** Why the other steps end when one has failed; the failure itself is what the caller hears of. */
+const GIVEN_UP = new Interrupted('SIGTERM');
+
+const STOP_ORDER = ['application', 'nginx', 'redis', 'postgres'];
+
+/**
+ * @param {StackOptions} options
+ * @returns {import('../process/progress.mjs').StepReporter}
+ */
+function reporterOf({ progress, onProgress }) {
+  if (progress) return progress;
+  return {
+    line: (text) => onProgress?.(text),
+    step: async (name, work) => {
+      const since = performance.now();
+      const result = await work();
+      onProgress?.(`▸ ${name} … ok (${((performance.now() - since) / 1000).toFixed(1)} s)`);
+      return result;
+    },
+  };
+}
+
+/**
+ * @param {number | undefined} port
+ * @returns {Promise<number>}
+ */
+function portOr(port) {
+  return port === undefined || port === 0 ? freePort() : Promise.resolve(port);
+}
+
+/**
+ * Starts PostgreSQL, Redis, nginx and the application, each on ports and data of its own, and resolves when all answer.
+ * The programs must be installed and dist/ must be built. Call it from the main thread: the end of the thread
+ * that called it ends the stack.
+ * @param {StackOptions} options
+ * @returns {Promise<Stack>}
+ */
+export async function startStack(options) {
+  const {
+    durable = true,
+    parts = ALL_PARTS,
+    built = Promise.resolve(),
+    appLog = 'file',
+    appMode = 'built',
+  } = options;
+  // Whoever made the promise hears of its failure from us, at the latest below; not from an unhandled rejection.
+  built.catch(() => undefined);
+  const reporter = reporterOf(options);
+  const dataDir = isAbsolute(options.dataDir) ? options.dataDir : resolve(ROOT, options.dataDir);
+  const folder = await openDataFolder(dataDir);
+
+  /** @type {Part[]} */
+  const started = [];
+  /** @type {(part: Part) => void} */
+  let reportFailure = () => undefined;
+  /** @type {Promise<Part>} */
+  const failed = new Promise((resolveFailed) => {
+    reportFailure = resolveFailed;
+  });
+  const onChange = () => {
+    folder.record(started.flatMap((part) => (part.identity ? [{ name: part.name, ...part.identity }] : [])));
+  };
+  /** @type {(spec: import('./part.mjs').PartSpec) => Part} */
+  const addPart = (spec) => {
+    if (spec.logFile !== undefined) rotateLog(spec.logFile);
+    const part = new Part(spec, () => {
+      onChange();
+      if (!part.running && !part.endAsked) reportFailure(part);
+    });
+    started.push(part);
+    return part;
+  };
+  /** @type {Promise<void> | undefined} */
+  let stopping;
+  const stopAll = async () => {
+    // A user goes before what it uses, so that it can end what it has begun.
+    for (const name of STOP_ORDER) for (const part of started) if (part.name === name) await part.stop();
+    folder.release();
+  };
+  const stop = () => (stopping ??= stopAll());
+
+  // One failure gives the other steps up too, whether they wait for a program or for a server.
+  const failure = new AbortController();
+  const signal = AbortSignal.any([failure.signal, ...(options.signal ? [options.signal] : [])]);
+  /** @type {Promise<unknown>[]} */
+  const steps = [];
+  /**
+   * @template T
+   * @param {string} name
+   * @param {() => Promise<T>} work
+   * @returns {Promise<T>}
+   */
+  const step = (name, work) => {
+    const done = reporter.step(name, async () => {
+      signal.throwIfAborted();
+      return work();
+    });
+    steps.push(done);
+    done.catch(() => {
+      failure.abort(GIVEN_UP);
+    });
+    return done;
+  };
+
+  try {
+    signal.throwIfAborted();
+    const secrets = new Secrets(dataDir);
+    const publicPort = await portOr(options.publicPort);
+    const appPort = await portOr(options.appPort);
+    const postgresPlan = {
+      dataDir,
+      durable,
+      port: await freePort(),
+      password: secrets.ensure('postgres-password').value,
+    };
+    const redisPlan = { dataDir, port: await freePort(), password: secrets.ensure('redis-password').value };
+    const databaseUrl = options.databaseUrl ?? databaseUrlOf(postgresPlan);
+    const redisUrl = options.redisUrl ?? redisUrlOf(redisPlan);
+    const env = applicationEnvironment({
+      dataDir,
+      publicPort,
+      appPort,
+      databaseUrl,
+      redisUrl,
+      given: { ...process.env, ...options.env },
+      jwtSecretFile: secrets.pathOf('jwt-secret'),
+    });
+    if (env.JWT_SECRET_FILE === secrets.pathOf('jwt-secret')) secrets.ensure('jwt-secret');
+
+    const startPostgres = async () => {
+      await ensureCluster(postgresPlan, signal);
+      const part = addPart(postgresSpec(postgresPlan));
+      await part.start(signal);
+      return part;
+    };
+    const startRedis = async () => {
+      const part = addPart(redisSpec(redisPlan));
+      await part.start(signal);
+      return part;
+    };
+    const startNginx = async () => {
+      const part = addPart(
+        await nginxSpec({
+          dataDir,
+          publicPort,
+          appPort,
+          volumeRoots: accelRoots(env),
+          uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
+        }),
+      );
+      await part.start(signal);
+      return part;
+    };
+    const wanted = (/** @type {PartName} */ name) => parts.includes(name);
+    const [postgres, redis, nginx] = await Promise.all([
+      wanted('postgres') && options.databaseUrl === undefined ? step('postgres', startPostgres) : undefined,
+      wanted('redis') && options.redisUrl === undefined ? step('redis', startRedis) : undefined,
+      wanted('nginx') ? step('nginx', startNginx) : undefined,
+      wanted('app') ? built : undefined,
+    ]);
+
+    /** @type {import('./migrate.mjs').Admin} */
+    let admin = { email: options.admin?.email ?? 'admin@example.com', password: undefined, generated: false };
+    /** @type {Part | undefined} */
+    let app;
+    if (wanted('app')) {
+      const asked = { email: admin.email, password: options.admin?.password };
+      admin = await step('migrations', () => migrate({ dataDir, env, admin: asked, secrets, signal }));
+      app = addPart(applicationSpec({ dataDir, appPort, env, log: appLog, mode: appMode }));
+      const starting = app;
+      await step('application', () => starting.start(signal));
+    }
+    return {
+      dataDir,
+      publicUrl: `http://localhost:${String(publicPort)}`,
+      publicPort,
+      appUrl: `http://127.0.0.1:${String(appPort)}`,
+      appPort,
+      databaseUrl,
+      redisUrl,
+      env,
+      admin,
+      postgres,
+      redis,
+      nginx,
+      app,
+      failed,
+      stop,
+    };
+  } catch (error) {
+    failure.abort(GIVEN_UP);
+    await Promise.allSettled(steps);
+    await stop();
+    throw error;
+  }
+}

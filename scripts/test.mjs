@@ -1,0 +1,47 @@
+// npm test: the checks, then all tests; the last line is the sum of both.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ensureBuild } from './bootstrap/build.mjs';
+import { ensurePackages } from './bootstrap/packages.mjs';
+import { continueOnPinnedNode } from './bootstrap/pinned-node.mjs';
+import { ensureBrowser, ensurePrograms } from './bootstrap/programs.mjs';
+import { runChecks } from './checks/run-checks.mjs';
+import { runScript } from './process/run-script.mjs';
+import { countChecks, countTests, NOTHING, sum } from './tests/count.mjs';
+import { runVitest } from './tests/run-vitest.mjs';
+
+await runScript(
+  async (shutdown, progress) => {
+    const { signal } = shutdown;
+    const args = process.argv.slice(2);
+    let total = NOTHING;
+    try {
+      await ensurePackages(progress, signal);
+      await continueOnPinnedNode(shutdown);
+      await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wget', 'aria2c'], progress, signal);
+      await ensureBrowser(progress, signal);
+      await ensureBuild(progress, signal);
+      // Who names tests wants their answer soon.
+      if (args.length === 0) total = sum(total, countChecks(await runChecks(progress, signal)));
+      const folder = await mkdtemp(join(tmpdir(), 'download-service-test-'));
+      try {
+        const report = join(folder, 'report.json');
+        const status = await runVitest(args, report, signal);
+        signal.throwIfAborted();
+        total = sum(total, await countTests(report, status));
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    } catch (error) {
+      // Whatever went wrong before the tests could answer is a failure, and the last line says so.
+      if (!signal.aborted) progress.line(`\n✗ ${error instanceof Error ? error.message : String(error)}\n`);
+      total = sum(total, { passed: 0, failed: 1, skipped: 0 });
+    }
+    const line = `${String(total.passed)} passed, ${String(total.failed)} failed, ${String(total.skipped)} skipped\n`;
+    await new Promise((resolve) => process.stdout.write(line, resolve));
+    signal.throwIfAborted();
+    return total.failed === 0 ? 0 : 1;
+  },
+  { interruptedIsSuccess: false },
+);

@@ -1,0 +1,33 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import type { Config } from './common/config/config.js';
+import { ConfigModule } from './common/config/config.module.js';
+import { DatabaseModule } from './common/database/index.js';
+import { HealthModule } from './common/health/health.module.js';
+import { ProblemFilter } from './common/problems/index.js';
+import { RedisModule } from './common/redis/index.js';
+import { migrations } from './migrations/index.js';
+import { AuthModule } from './modules/auth/index.js';
+import { DownloadsModule } from './modules/downloads/index.js';
+import { FileMetaModule } from './modules/file-meta/index.js';
+import { UploadsModule } from './modules/uploads/index.js';
+
+@Module({})
+export class AppModule {
+  static forRoot(config: Config): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forRoot(config),
+        DatabaseModule.forRoot(migrations),
+        RedisModule,
+        HealthModule,
+        AuthModule,
+        FileMetaModule,
+        UploadsModule,
+        DownloadsModule,
+      ],
+      providers: [{ provide: APP_FILTER, useClass: ProblemFilter }],
+    };
+  }
+}

@@ -1,0 +1,30 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import {
+  AuthConfig,
+  type Config,
+  DatabaseConfig,
+  HttpConfig,
+  LogConfig,
+  RedisConfig,
+  StorageConfig,
+  ThrottleConfig,
+  UploadConfig,
+} from './config.js';
+
+/** Makes each slice of the configuration injectable by its class. */
+@Module({})
+export class ConfigModule {
+  static forRoot(config: Config): DynamicModule {
+    const providers = [
+      { provide: HttpConfig, useValue: config.http },
+      { provide: DatabaseConfig, useValue: config.database },
+      { provide: RedisConfig, useValue: config.redis },
+      { provide: AuthConfig, useValue: config.auth },
+      { provide: StorageConfig, useValue: config.storage },
+      { provide: UploadConfig, useValue: config.upload },
+      { provide: ThrottleConfig, useValue: config.throttle },
+      { provide: LogConfig, useValue: config.log },
+    ];
+    return { module: ConfigModule, global: true, providers, exports: providers };
+  }
+}

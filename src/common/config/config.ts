@@ -1,0 +1,81 @@
+/**
+ * The slices of the configuration. Each is an injection token of its own, so that a class asks for what
+ * it uses and nothing else (`constructor(private readonly http: HttpConfig)`). Values are frozen.
+ */
+
+export abstract class HttpConfig {
+  /** TCP port and address the application listens on. */
+  abstract readonly port: number;
+  abstract readonly host: string;
+  /** Origin of every URL that is handed out, without a trailing slash. */
+  abstract readonly publicUrl: string;
+  /** CIDRs whose `X-Forwarded-For` and `X-Request-Id` are believed. */
+  abstract readonly trustedProxies: readonly string[];
+  /** Seconds between the first failing readiness answer and the end of listening, on SIGTERM. */
+  abstract readonly shutdownDelay: number;
+}
+
+export abstract class DatabaseConfig {
+  /** `postgres://` URL of the primary. */
+  abstract readonly url: string;
+}
+
+export abstract class RedisConfig {
+  /** `redis://` or `rediss://` URL. */
+  abstract readonly url: string;
+}
+
+export abstract class AuthConfig {
+  /** Key of the HS256 signatures, at least 32 bytes. */
+  abstract readonly jwtSecret: string;
+  /** Life of an access token, seconds. */
+  abstract readonly jwtTtl: number;
+  /** Life of a login session, seconds. */
+  abstract readonly sessionTtl: number;
+}
+
+/** A named place for blobs: a local (or network) file system below `root`. */
+export interface FsVolume {
+  readonly name: string;
+  readonly driver: 'fs';
+  /** Absolute folder. */
+  readonly root: string;
+  /** `accel`: nginx in front sends the bytes; `stream`: the application does. */
+  readonly delivery: 'accel' | 'stream';
+}
+
+export type VolumeConfig = FsVolume;
+
+export abstract class StorageConfig {
+  abstract readonly volumes: readonly VolumeConfig[];
+  /** Name of the volume that takes new blobs. */
+  abstract readonly defaultVolume: string;
+}
+
+export abstract class UploadConfig {
+  /** Largest file, bytes. */
+  abstract readonly maxSize: number;
+}
+
+/** Requests a minute. */
+export abstract class ThrottleConfig {
+  /** Of one principal on the API routes. */
+  abstract readonly api: number;
+  /** Logins to one account from one address. */
+  abstract readonly logins: number;
+}
+
+export abstract class LogConfig {
+  abstract readonly level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+}
+
+export interface Config {
+  readonly http: HttpConfig;
+  readonly database: DatabaseConfig;
+  readonly redis: RedisConfig;
+  readonly auth: AuthConfig;
+  readonly storage: StorageConfig;
+  readonly upload: UploadConfig;
+  readonly throttle: ThrottleConfig;
+  readonly log: LogConfig;
+}

@@ -1,0 +1,225 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import type { Config } from './config.js';
+
+/** Says which variable is wrong and what it should be; never its value, which may be a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Variables that may also come as `NAME_FILE`, the path of a file that holds the value. */
+const SECRETS = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  'JWT_SECRET',
+  'VOLUMES',
+  'ADMIN_PASSWORD',
+  'ADMIN_INITIAL_PASSWORD',
+] as const;
+
+const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|test)+$|^(.)\2*$/i;
+
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, `must be a whole number from ${min} to ${max}`)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
+
+const url = (schemes: readonly string[], what: string) =>
+  z.string().refine((value) => {
+    const parsed = URL.parse(value);
+    return parsed !== null && schemes.includes(parsed.protocol);
+  }, what);
+
+const secret = z.string().refine((value) => Buffer.byteLength(value) >= 32, 'must have at least 32 bytes');
+
+const proxies = z.string().transform((value, context) => {
+  const list = value.split(',').map((item) => item.trim());
+  const wrong = list.some((item) => item !== 'loopback' && !isCidr(item));
+  if (wrong) context.addIssue('must be a comma-separated list of IP addresses, CIDRs or "loopback"');
+  return list;
+});
+
+const fsVolume = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a lower-case word'),
+  driver: z.literal('fs', 'must be "fs"'),
+  root: z
+    .string()
+    .min(1)
+    .transform((root) => resolve(root)),
+  delivery: z.enum(['stream', 'accel'], 'must be "stream" or "accel"').default('stream'),
+});
+
+const volumes = z
+  .string()
+  .transform((value, context): unknown => {
+    try {
+      return JSON.parse(value);
+    } catch {
+      context.addIssue('must be a JSON list of volumes');
+      return z.NEVER;
+    }
+  })
+  .pipe(
+    z
+      .array(fsVolume)
+      .min(1, 'must name at least one volume')
+      .refine(
+        (list) => new Set(list.map(({ name }) => name)).size === list.length,
+        'has two volumes of one name',
+      ),
+  );
+
+const schema = z
+  .object({
+    PORT: wholeNumber(1, 65_535).default(3000),
+    HOST: z.string().default('127.0.0.1'),
+    PUBLIC_URL: url(['http:', 'https:'], 'must be an http(s) URL')
+      .refine(
+        (value) => /^https?:\/\/[^/?#]+\/?$/.test(value),
+        'must be an origin: scheme, host and port only',
+      )
+      .transform((value) => value.replace(/\/$/, ''))
+      .default('http://localhost:8080'),
+    TRUSTED_PROXIES: proxies.default(['loopback']),
+    SHUTDOWN_DELAY: wholeNumber(0, 600).default(1),
+    DATABASE_URL: url(['postgres:', 'postgresql:'], 'must be a postgres:// URL'),
+    REDIS_URL: url(['redis:', 'rediss:'], 'must be a redis:// or rediss:// URL'),
+    JWT_SECRET: secret,
+    JWT_TTL: wholeNumber(1, 86_400).default(900),
+    SESSION_TTL: wholeNumber(60, 31_536_000).default(2_592_000),
+    VOLUMES: volumes.default([
+      { name: 'local', driver: 'fs', root: resolve('.data/blobs'), delivery: 'stream' },
+    ]),
+    DEFAULT_VOLUME: z.string().default('local'),
+    UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
+    RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
+    RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
+    LOG_LEVEL: z
+      .enum(
+        ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+        'must be fatal, error, warn, info, debug, trace or silent',
+      )
+      .default('info'),
+    NODE_ENV: z.string().default('development'),
+  })
+  .superRefine((env, context) => {
+    if (!env.VOLUMES.some(({ name }) => name === env.DEFAULT_VOLUME)) {
+      context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
+    }
+    if (env.NODE_ENV === 'production' && PLACEHOLDER.test(env.JWT_SECRET)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['JWT_SECRET'],
+        message: 'is a placeholder: set a random one',
+      });
+    }
+  });
+
+/** Every variable that `loadConfig` reads. */
+export const CONFIG_VARIABLES: readonly string[] = Object.keys(schema.shape);
+
+/**
+ * Reads the whole configuration from environment variables, once, at the start of a process.
+ * An empty variable counts as unset.
+ * @throws ConfigError with every wrong variable, by name
+ */
+export function loadConfig(environment: Environment): Config {
+  const env = parse(schema, environment);
+  return deepFreeze({
+    http: {
+      port: env.PORT,
+      host: env.HOST,
+      publicUrl: env.PUBLIC_URL,
+      trustedProxies: env.TRUSTED_PROXIES,
+      shutdownDelay: env.SHUTDOWN_DELAY,
+    },
+    database: { url: env.DATABASE_URL },
+    redis: { url: env.REDIS_URL },
+    auth: { jwtSecret: env.JWT_SECRET, jwtTtl: env.JWT_TTL, sessionTtl: env.SESSION_TTL },
+    storage: { volumes: env.VOLUMES, defaultVolume: env.DEFAULT_VOLUME },
+    upload: { maxSize: env.UPLOAD_MAX_SIZE },
+    throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
+    log: { level: env.LOG_LEVEL },
+  });
+}
+
+/** The installation's first account, for the migration job; undefined when `ADMIN_EMAIL` is unset. */
+export interface FirstAccountConfig {
+  readonly email: string;
+  readonly password?: string | undefined;
+  readonly initialPassword?: string | undefined;
+}
+
+const firstAccountSchema = z.object({
+  ADMIN_EMAIL: z.email('must be an e-mail address').optional(),
+  ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(1_024, 'is too long').optional(),
+  ADMIN_INITIAL_PASSWORD: z
+    .string()
+    .min(8, 'must have at least 8 characters')
+    .max(1_024, 'is too long')
+    .optional(),
+});
+
+/** @throws ConfigError with every wrong variable, by name */
+export function readFirstAccount(environment: Environment): FirstAccountConfig | undefined {
+  const env = parse(firstAccountSchema, environment);
+  if (env.ADMIN_EMAIL === undefined) return undefined;
+  return {
+    email: env.ADMIN_EMAIL,
+    password: env.ADMIN_PASSWORD,
+    initialPassword: env.ADMIN_INITIAL_PASSWORD,
+  };
+}
+
+function parse<T>(shape: z.ZodType<T>, environment: Environment): T {
+  const result = shape.safeParse(withSecretFiles(environment), {
+    error: (issue) => (issue.input === undefined ? 'is missing' : undefined),
+  });
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map((issue) => `${describePath(issue.path)} ${issue.message}`).join('\n'),
+  );
+}
+
+function withSecretFiles(environment: Environment): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value !== undefined && value !== '') values[name] = value;
+  }
+  for (const name of SECRETS) {
+    const path = values[`${name}_FILE`];
+    if (path === undefined) continue;
+    if (values[name] !== undefined) throw new ConfigError(`${name} and ${name}_FILE are both set: keep one`);
+    try {
+      values[name] = readFileSync(path, 'utf8').trim();
+    } catch (cause) {
+      throw new ConfigError(`${name}_FILE cannot be read`, { cause });
+    }
+  }
+  return values;
+}
+
+function describePath(path: readonly PropertyKey[]): string {
+  return path.map((part) => (typeof part === 'number' ? `[${part}]` : String(part))).join(' ');
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.values(value).forEach(deepFreeze);
+    Object.freeze(value);
+  }
+  return value;
+}

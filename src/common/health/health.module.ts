@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { HttpConfig } from '../config/config.js';
+import { HealthController } from './health.controller.js';
+import { ReadinessService } from './readiness.service.js';
+
+@Module({
+  imports: [
+    // On SIGTERM terminus makes readiness fail first, and waits before the application stops listening.
+    TerminusModule.forRootAsync({
+      inject: [HttpConfig],
+      useFactory: (http: HttpConfig) => ({
+        logger: false,
+        gracefulShutdownTimeoutMs: http.shutdownDelay * 1_000,
+      }),
+    }),
+  ],
+  controllers: [HealthController],
+  providers: [ReadinessService],
+})
+export class HealthModule {}

@@ -1,0 +1,36 @@
+import type { INestApplication } from '@nestjs/common';
+import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+
+const DESCRIPTION = `Decides who may download what, and lets nginx or object storage move the bytes.
+
+Log in with \`POST /api/v1/auth/login\`, press **Authorize** and paste the \`accessToken\`.
+Errors are problem documents (RFC 9457); \`code\` is stable and \`requestId\` names the request in the logs.`;
+
+/** The document is the same wherever it is made: nothing of the installation goes into it. */
+export function openApiDocument(app: INestApplication, version: string): OpenAPIObject {
+  const document = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('download-service')
+    .setDescription(DESCRIPTION)
+    .setVersion(version)
+    .addServer('/')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'jwt')
+    .addTag('downloads', 'The bytes of a file')
+    .addTag('files', 'Files and what is known about them')
+    .addTag('auth', 'Login sessions')
+    .addTag('health', 'Probes')
+    .build();
+  return SwaggerModule.createDocument(app, document, {
+    operationIdFactory: (_controller, method) => method,
+  });
+}
+
+/** Swagger UI at /docs and the document at /openapi.json. */
+export function serveOpenApi(app: INestApplication, document: OpenAPIObject): void {
+  SwaggerModule.setup('docs', app, document, {
+    jsonDocumentUrl: 'openapi.json',
+    raw: ['json'],
+    customSiteTitle: 'download-service API',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, tryItOutEnabled: true },
+  });
+}

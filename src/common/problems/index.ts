@@ -1,0 +1,4 @@
+export * from './common.problems.js';
+export * from './problem.js';
+export * from './problem-document.js';
+export * from './problem.filter.js';

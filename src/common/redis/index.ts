@@ -1,0 +1,3 @@
+export * from './lua-script.js';
+export * from './redis.module.js';
+export * from './redis-policy.js';

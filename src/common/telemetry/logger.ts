@@ -1,0 +1,89 @@
+import { type LoggerService } from '@nestjs/common';
+import { pino, type Logger } from 'pino';
+import type { LogConfig } from '../config/config.js';
+
+/** Members that never reach a log line, wherever an object carries them. */
+const SECRET_MEMBERS = [
+  'authorization',
+  'cookie',
+  'password',
+  'token',
+  'accessToken',
+  'refreshToken',
+  'x-api-key',
+];
+
+/** JSON lines on stdout. `reqId` is the request id of the answer's `X-Request-Id`. */
+export function createLogger(config: LogConfig): Logger {
+  return pino({
+    level: config.level,
+    base: { service: 'download-service' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: errorFacts },
+    redact: {
+      paths: SECRET_MEMBERS.flatMap((name) => [`["${name}"]`, `*["${name}"]`]),
+      censor: '[redacted]',
+    },
+  });
+}
+
+/**
+ * Type, message, stack and causes of an error, and nothing else: drivers hang queries with their parameters, commands
+ * with their arguments and whole requests on their errors.
+ */
+function errorFacts(error: unknown, depth = 0): unknown {
+  if (!(error instanceof Error)) return String(error);
+  return {
+    type: error.name,
+    message: error.message,
+    ...('code' in error && { code: error.code }),
+    stack: error.stack,
+    ...(error.cause !== undefined && depth < 5 && { cause: errorFacts(error.cause, depth + 1) }),
+  };
+}
+
+/** Contexts under which Nest lists its modules and routes at each start. */
+const STARTUP_CHATTER = new Set(['InstanceLoader', 'NestFactory', 'RouterExplorer', 'RoutesResolver']);
+
+/** Nest's own messages as lines of the same log. */
+export class NestLogger implements LoggerService {
+  constructor(private readonly logger: Logger) {}
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write(STARTUP_CHATTER.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
+  }
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+
+  /** Nest passes the context last; an error comes with its stack as a string before it. */
+  private write(
+    level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal',
+    message: unknown,
+    rest: unknown[],
+  ): void {
+    const context = rest.at(-1);
+    const stack = rest.length > 1 ? rest[0] : undefined;
+    this.logger[level](
+      {
+        ...(typeof context === 'string' && { context }),
+        ...(typeof stack === 'string' && { stack }),
+        ...(message instanceof Error && { err: message }),
+      },
+      message instanceof Error ? message.message : String(message),
+    );
+  }
+}

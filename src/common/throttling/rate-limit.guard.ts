@@ -1,0 +1,55 @@
+import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { ThrottlerGuard, type ThrottlerModuleOptions, ThrottlerStorage } from '@nestjs/throttler';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RATE_POLICY, type RatePolicy } from './rate-limit.js';
+import { ThrottleSubject } from './throttle-subject.js';
+import { tooManyRequests } from './throttling.problems.js';
+
+type Check = Parameters<ThrottlerGuard['handleRequest']>[0];
+
+/**
+ * Counts each request under its route's policy, by principal before address. Tells the state in `RateLimit-Policy` and `RateLimit`,
+ * as draft-ietf-httpapi-ratelimit-headers-10 writes them.
+ */
+@Injectable()
+export class RateLimitGuard extends ThrottlerGuard {
+  constructor(
+    @Inject('THROTTLER:MODULE_OPTIONS') options: ThrottlerModuleOptions,
+    @Inject(ThrottlerStorage) storage: ThrottlerStorage,
+    reflector: Reflector,
+    private readonly subject: ThrottleSubject,
+  ) {
+    super(options, storage, reflector);
+  }
+
+  protected override async handleRequest({ context, limit, ttl, throttler }: Check): Promise<boolean> {
+    const policy = throttler.name ?? 'api';
+    if (this.policyOf(context) !== policy) return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    const count = await this.storageService.increment(
+      `${policy}:${this.subject.of(request)}`,
+      ttl,
+      limit,
+      ttl,
+      policy,
+    );
+    void reply.headers({
+      'RateLimit-Policy': `"${policy}";q=${limit};w=${ttl / 1_000}`,
+      RateLimit: `"${policy}";r=${Math.max(0, limit - count.totalHits)};t=${count.timeToExpire}`,
+    });
+    if (count.isBlocked) {
+      throw tooManyRequests(`At most ${limit} requests in ${ttl / 1_000} s.`, count.timeToBlockExpire);
+    }
+    return true;
+  }
+
+  private policyOf(context: ExecutionContext): RatePolicy {
+    const given = this.reflector.getAllAndOverride<RatePolicy | undefined>(RATE_POLICY, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    return given ?? 'api';
+  }
+}

@@ -1,0 +1,7 @@
+import type { FastifyRequest } from 'fastify';
+
+/** Whose requests are counted together: told by those who know who asks. */
+export abstract class ThrottleSubject {
+  /** A short text, the same for the same principal; without one, for the same address block. */
+  abstract of(request: FastifyRequest): string;
+}

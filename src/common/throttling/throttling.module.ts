@@ -1,0 +1,31 @@
+import { Module } from '@nestjs/common';
+import { ThrottlerModule } from '@nestjs/throttler';
+import { ThrottleConfig } from '../config/config.js';
+import { RedisThrottlerStorage } from './redis-throttler-storage.js';
+
+/** Milliseconds: all limits are per minute. */
+const WINDOW = 60_000;
+
+@Module({
+  providers: [RedisThrottlerStorage],
+  exports: [RedisThrottlerStorage],
+})
+class ThrottlerStorageModule {}
+
+@Module({
+  imports: [
+    ThrottlerModule.forRootAsync({
+      imports: [ThrottlerStorageModule],
+      inject: [ThrottleConfig, RedisThrottlerStorage],
+      useFactory: (config: ThrottleConfig, storage: RedisThrottlerStorage) => ({
+        storage,
+        throttlers: [
+          { name: 'api', ttl: WINDOW, limit: config.api },
+          { name: 'login', ttl: WINDOW, limit: config.logins },
+        ],
+      }),
+    }),
+  ],
+  exports: [ThrottlerModule],
+})
+export class ThrottlingModule {}

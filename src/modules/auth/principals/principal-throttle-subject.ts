@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { addressBlock, clientAddress } from '../../../common/http/index.js';
+import { ThrottleSubject } from '../../../common/throttling/index.js';
+import { normaliseEmail } from '../accounts/email.js';
+import { principalOf } from './request-principal.js';
+
+/** The user; without one the address block, and for logins the account that is tried from there as well. */
+@Injectable()
+export class PrincipalThrottleSubject extends ThrottleSubject {
+  override of(request: FastifyRequest): string {
+    const principal = principalOf(request);
+    if (principal.kind === 'user') return `user:${principal.userId}`;
+    const block = `ip:${addressBlock(clientAddress(request))}`;
+    const account = triedAccount(request.body);
+    return account === undefined ? block : `${block}:${account}`;
+  }
+}
+
+/** Guards see bodies before they are validated. Hashed: the key must have a bounded length, and need not tell the address. */
+function triedAccount(body: unknown): string | undefined {
+  if (typeof body !== 'object' || body === null || !('email' in body) || typeof body.email !== 'string')
+    return undefined;
+  return createHash('sha256').update(normaliseEmail(body.email)).digest('base64url').slice(0, 22);
+}

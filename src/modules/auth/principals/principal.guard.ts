@@ -1,0 +1,29 @@
+import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { type CredentialUse, CREDENTIALS } from '../../../common/http/index.js';
+import { unauthenticated } from '../auth.problems.js';
+import { PrincipalResolver } from './principal-resolver.js';
+import { setPrincipal } from './request-principal.js';
+
+/** On every route: finds out who asks. Routes are closed to callers without credentials unless they say otherwise. */
+@Injectable()
+export class PrincipalGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly resolver: PrincipalResolver,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const use = this.reflector.getAllAndOverride<CredentialUse | undefined>(CREDENTIALS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (use === 'ignored') return true;
+    const principal = await this.resolver.resolve(request.headers);
+    if (principal.kind === 'anonymous' && use !== 'optional') throw unauthenticated();
+    setPrincipal(request, principal);
+    return true;
+  }
+}

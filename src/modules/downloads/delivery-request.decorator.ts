@@ -1,0 +1,15 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { conditionalHeaders } from '../../common/http/index.js';
+import type { DeliveryRequest } from '../storage/index.js';
+
+/** Range and conditions of the request, as they came. */
+export const DeliveryConditions = createParamDecorator(
+  (_: unknown, context: ExecutionContext): DeliveryRequest => {
+    const { headers, method, raw } = context.switchToHttp().getRequest<FastifyRequest>();
+    // RFC 9110 §14.2: Range means something with GET only. It is not a list header (§5.3): two of them say nothing, and
+    // nginx would read the first alone.
+    const usable = method === 'GET' && raw.headersDistinct.range?.length === 1;
+    return { ...conditionalHeaders(headers), range: usable ? headers.range : undefined };
+  },
+);

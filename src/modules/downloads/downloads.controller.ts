@@ -1,0 +1,58 @@
+import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
+import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { AllowAnonymous, ApiProblems, BigIntIdPipe } from '../../common/http/index.js';
+import { RateLimit } from '../../common/throttling/index.js';
+import { Caller, type Principal, RequirePermission } from '../auth/index.js';
+import { type Delivery, DeliveryInterceptor, type DeliveryRequest } from '../storage/index.js';
+import { DeliveryConditions } from './delivery-request.decorator.js';
+import { BINARY, DOWNLOAD_HEADERS } from './downloads.openapi.js';
+import { DownloadsService } from './downloads.service.js';
+
+@ApiTags('downloads')
+@Controller('download')
+export class DownloadsController {
+  constructor(private readonly downloads: DownloadsService) {}
+
+  /**
+   * The bytes of a file, resumable by Range. HEAD answers with the same headers. A public file needs no credentials.
+   */
+  @Get(':fileId')
+  @AllowAnonymous()
+  @RequirePermission('download')
+  // Its rate is part of the admission.
+  @RateLimit('none')
+  @UseInterceptors(DeliveryInterceptor)
+  @ApiOperation({ summary: 'Download a file' })
+  @ApiParam({ name: 'fileId', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '42' })
+  @ApiHeader({
+    name: 'Range',
+    required: false,
+    description: 'A part of it, such as `bytes=0-1023` (RFC 9110 §14.2)',
+  })
+  @ApiHeader({
+    name: 'If-Range',
+    required: false,
+    description: 'Range only if the file is still this one (§13.1.5)',
+  })
+  @ApiHeader({
+    name: 'If-None-Match',
+    required: false,
+    description: '304 if the client has it already (§13.1.2)',
+  })
+  @ApiResponse({ status: 200, description: 'The whole file', headers: DOWNLOAD_HEADERS, content: BINARY })
+  @ApiResponse({
+    status: 206,
+    description: 'The ranges asked for',
+    headers: DOWNLOAD_HEADERS,
+    content: BINARY,
+  })
+  @ApiResponse({ status: 304, description: 'The client has it already' })
+  @ApiProblems(400, 401, 404, 410, 412, 416, 502, 503)
+  downloadFile(
+    @Param('fileId', BigIntIdPipe) fileId: string,
+    @Caller() caller: Principal,
+    @DeliveryConditions() request: DeliveryRequest,
+  ): Promise<Delivery> {
+    return this.downloads.open(fileId, caller, request);
+  }
+}

@@ -1,0 +1,35 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsISO8601, IsString, Matches, ValidateIf } from 'class-validator';
+import { FilenameRule } from './filename.rule.js';
+import { MEDIA_TYPE } from './media-type.js';
+import { VISIBILITIES, type Visibility } from './visibility.js';
+
+const given = (_: object, value: unknown): boolean => value !== undefined;
+
+/** Members that are left out stay as they are. */
+export class ChangeFileDto {
+  /** @example отчёт 2026.pdf */
+  @ValidateIf(given)
+  @FilenameRule()
+  filename?: string;
+
+  /** @example application/pdf */
+  @ValidateIf(given)
+  @IsString()
+  @Matches(MEDIA_TYPE, {
+    message: 'must be a media type such as application/pdf, in lower case and without parameters',
+  })
+  contentType?: string;
+
+  @ApiProperty({ enum: VISIBILITIES, required: false })
+  @ValidateIf(given)
+  @IsIn(VISIBILITIES)
+  visibility?: Visibility;
+
+  /** RFC 3339, in the future; null: never. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, required: false })
+  @ValidateIf((_: object, value: unknown) => value !== undefined && value !== null)
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' })
+  expiresAt?: string | null;
+}

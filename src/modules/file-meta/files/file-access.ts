@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { type Principal, unauthenticated } from '../../auth/index.js';
+import { forbidden } from '../../auth/index.js';
+import { decide, type FileAction } from '../access/decide.js';
+import { fileGone, fileNotFound } from '../file-meta.problems.js';
+import { FilesRepository } from './files.repository.js';
+import type { StoredFile } from './stored-file.js';
+
+/** The one way to a file: loads it together with what decides, and lets it out only when `decide` says so. */
+@Injectable()
+export class FileAccess {
+  constructor(private readonly files: FilesRepository) {}
+
+  /**
+   * @throws Problem `file-not-found` (404), `file-gone` (410), `forbidden` (403); for anonymous callers
+   * `unauthenticated` (401) instead of 404, unknown ids included, so that nothing is told of what is not public
+   */
+  async open(id: string, caller: Principal, action: FileAction): Promise<StoredFile> {
+    const found = await this.files.findForCaller(id, caller);
+    const decision =
+      found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, new Date());
+    if (found !== undefined && decision === 'allowed') return found.file;
+    switch (decision) {
+      case 'gone':
+        throw fileGone();
+      case 'forbidden':
+        throw caller.kind === 'anonymous' ? unauthenticated() : forbidden();
+      default:
+        throw caller.kind === 'anonymous' ? unauthenticated() : fileNotFound();
+    }
+  }
+}

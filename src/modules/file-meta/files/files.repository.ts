@@ -1,0 +1,162 @@
+import { Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Repository } from 'typeorm';
+import type { Principal, UserPrincipal } from '../../auth/index.js';
+import type { GrantFacts } from '../access/decide.js';
+import type { FileCursor } from './file-cursor.js';
+import { File } from './file.entity.js';
+import { type FileOrder, orderSql } from './file-order.js';
+import { FILE_COLUMNS, type FileRow, toStoredFile } from './file-row.js';
+import type { StoredFile } from './stored-file.js';
+import type { Visibility } from './visibility.js';
+
+/** A file and the grants that concern one caller. */
+export interface FileWithGrants {
+  readonly file: StoredFile;
+  readonly grants: readonly GrantFacts[];
+}
+
+export interface FileListing {
+  readonly order: FileOrder;
+  /** At most this many. */
+  readonly limit: number;
+  /** Part of the name, without regard to case. */
+  readonly filename?: string | undefined;
+  readonly after?: FileCursor | undefined;
+}
+
+/** A file in a list, with the key that a cursor behind it has. */
+export interface ListedFile {
+  readonly file: StoredFile;
+  readonly key: string;
+}
+
+/** New values of the members that change. */
+export interface FileChange {
+  readonly filename?: string | undefined;
+  readonly contentType?: string | undefined;
+  readonly visibility?: Visibility | undefined;
+  readonly expiresAt?: Date | null | undefined;
+}
+
+/** Scoped by tenant: a user's own; without a user the file's own, and then only public files (RULES 1.5). */
+const FIND = `
+  SELECT ${FILE_COLUMNS},
+         (SELECT json_agg(json_build_object('userId', g.user_id::text, 'role', g.role, 'permission', g.permission,
+                                            'expiresAt', g.expires_at))
+          FROM file_grants g
+          WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id AND (g.user_id = $3 OR g.role = $4)) AS grants
+  FROM files f
+  JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
+  JOIN tenants t ON t.id = f.tenant_id AND t.suspended_at IS NULL
+  WHERE f.id = $1 AND (f.tenant_id = $2 OR ($2::bigint IS NULL AND f.visibility = 'public'))`;
+
+/**
+ * `decide(…, 'read') = 'allowed'` in SQL, so that a page is cut from what the caller may see. $1 tenant, $2 user, $3 role. A test
+ * compares it with `decide` over every combination.
+ */
+const READABLE = `
+  f.tenant_id = $1 AND f.deleted_at IS NULL AND (
+    f.owner_id = $2 OR $3 IN ('admin', 'operator')
+    OR EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id
+               AND (g.user_id = $2 OR g.role = $3) AND (g.expires_at IS NULL OR g.expires_at > now())
+               AND (g.permission = 'manage' OR f.expires_at IS NULL OR f.expires_at > now()))
+    OR (f.visibility <> 'private' AND (f.expires_at IS NULL OR f.expires_at > now())))`;
+
+interface RowWithGrants extends FileRow {
+  grants: (Omit<GrantFacts, 'expiresAt'> & { expiresAt: string | null })[] | null;
+}
+
+@Injectable()
+export class FilesRepository {
+  constructor(@InjectRepository(File) private readonly files: Repository<File>) {}
+
+  /** What there is to decide on whether `caller` may do something with the file; undefined: nothing to see. */
+  async findForCaller(id: string, caller: Principal): Promise<FileWithGrants | undefined> {
+    const user = caller.kind === 'user' ? caller : undefined;
+    const [row] = await this.files.query<RowWithGrants[]>(FIND, [
+      id,
+      user?.tenantId ?? null,
+      user?.userId ?? null,
+      user?.role ?? null,
+    ]);
+    return row && { file: toStoredFile(row), grants: toGrants(row.grants) };
+  }
+
+  /** The files that `user` may read, in a stable order: rows that come or go do not move others across pages. */
+  async list(user: UserPrincipal, { order, limit, filename, after }: FileListing): Promise<ListedFile[]> {
+    const { key, text, type, direction } = orderSql(order);
+    const values: unknown[] = [user.tenantId, user.userId, user.role, limit];
+    const bind = (value: unknown): string => `$${values.push(value)}`;
+    const conditions = [READABLE];
+    if (filename !== undefined)
+      conditions.push(`lower(f.filename) LIKE lower(${bind(`%${escapeLike(filename)}%`)})`);
+    if (after !== undefined) {
+      const than = direction === 'ASC' ? '>' : '<';
+      conditions.push(`(${key}, f.id) ${than} (${bind(after.key)}::${type}, ${bind(after.id)}::bigint)`);
+    }
+    const rows = await this.files.query<(FileRow & { key: string })[]>(
+      `SELECT ${FILE_COLUMNS}, ${text} AS key
+       FROM files f JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
+       WHERE ${conditions.join(' AND ')}
+       ORDER BY ${key} ${direction}, f.id ${direction} LIMIT $4`,
+      values,
+    );
+    return rows.map((row) => ({ file: toStoredFile(row), key: row.key }));
+  }
+
+  /**
+   * Changes the file if it is still at `version` (any version when undefined).
+   * @returns undefined when it is not, or is deleted
+   */
+  async update(
+    file: StoredFile,
+    change: FileChange,
+    version: number | undefined,
+  ): Promise<StoredFile | undefined> {
+    const { filename, contentType, visibility, expiresAt } = change;
+    const [rows] = await this.files.query<[FileRow[], number]>(
+      `UPDATE files f SET
+         filename = coalesce($4, f.filename), content_type = coalesce($5, f.content_type),
+         visibility = coalesce($6, f.visibility), expires_at = CASE WHEN $7 THEN $8::timestamptz ELSE f.expires_at END,
+         version = f.version + 1, updated_at = now()
+       FROM blobs b
+       WHERE f.id = $1 AND f.tenant_id = $2 AND f.deleted_at IS NULL AND ($3::integer IS NULL OR f.version = $3)
+         AND b.tenant_id = f.tenant_id AND b.id = f.blob_id
+       RETURNING ${FILE_COLUMNS}`,
+      [
+        file.id,
+        file.tenantId,
+        version ?? null,
+        filename ?? null,
+        contentType ?? null,
+        visibility ?? null,
+        expiresAt !== undefined,
+        expiresAt ?? null,
+      ],
+    );
+    return rows[0] && toStoredFile(rows[0]);
+  }
+
+  /** @returns false when it was deleted already */
+  async markDeleted(id: string, tenantId: string): Promise<boolean> {
+    const [, count] = await this.files.query<[unknown[], number]>(
+      `UPDATE files SET deleted_at = now(), updated_at = now(), version = version + 1
+       WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL`,
+      [id, tenantId],
+    );
+    return count > 0;
+  }
+}
+
+function toGrants(grants: RowWithGrants['grants']): GrantFacts[] {
+  return (grants ?? []).map((grant) => ({
+    ...grant,
+    expiresAt: grant.expiresAt === null ? null : new Date(grant.expiresAt),
+  }));
+}
+
+/** Takes the pattern signs of LIKE literally. */
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
+}

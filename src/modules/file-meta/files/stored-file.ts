@@ -1,0 +1,25 @@
+import type { ObjectKey } from '../../storage/index.js';
+import type { FileFacts } from '../access/decide.js';
+
+/** A file together with its content. */
+export interface StoredFile extends FileFacts {
+  readonly id: string;
+  readonly filename: string;
+  readonly contentType: string;
+  /** Counts changes of the metadata. */
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 hex digits. */
+  readonly sha256: string;
+  /** Name of the volume and key within it. */
+  readonly volume: string;
+  readonly objectKey: ObjectKey;
+}
+
+/** Entity tag of a file's metadata (the content has its own). */
+export function metadataTag(file: StoredFile): string {
+  return `"${file.id}-${file.version}"`;
+}

@@ -1,0 +1,17 @@
+import type { Readable } from 'node:stream';
+import type { ByteRange, RangeSelection } from '../../../common/http/index.js';
+import type { Representation } from './representation.js';
+
+/** How a file gets to the client: a value, decided by `chooseDelivery`, written by `DeliveryInterceptor`. */
+export type Delivery =
+  /** The client has it already (304). */
+  | { readonly mode: 'not-modified'; readonly representation: Representation }
+  /** nginx sends it from `internalPath`, percent-encoded; it obeys Range by itself where that location allows it. */
+  | { readonly mode: 'accel'; readonly internalPath: string; readonly representation: Representation }
+  /** The application sends it. */
+  | {
+      readonly mode: 'stream';
+      readonly representation: Representation;
+      readonly selection: Exclude<RangeSelection, { kind: 'unsatisfiable' }>;
+      readonly open: (range: ByteRange, signal: AbortSignal) => Promise<Readable>;
+    };

@@ -1,0 +1,30 @@
+import { attachment } from './content-disposition.js';
+import type { Representation } from './representation.js';
+
+/** Headers of 200, 206 and 304 alike (RFC 9110 §15.4.5). */
+export function validatorHeaders(representation: Representation): Record<string, string> {
+  return {
+    ETag: representation.etag,
+    'Last-Modified': representation.lastModified.toUTCString(),
+    ...cachingHeaders(representation),
+  };
+}
+
+/** Headers of 200 and 206. */
+export function representationHeaders(representation: Representation): Record<string, string> {
+  return {
+    ...validatorHeaders(representation),
+    'Accept-Ranges': 'bytes',
+    'Content-Type': representation.contentType,
+    'Content-Disposition': attachment(representation.filename),
+    // RFC 9530 §3: the digest of the whole representation, for 206 too.
+    'Repr-Digest': `sha-256=:${Buffer.from(representation.sha256, 'hex').toString('base64')}:`,
+  };
+}
+
+/** RULES 5.5. `no-cache` makes a cache ask us each time: rights may have been taken back. */
+function cachingHeaders(representation: Representation): Record<string, string> {
+  return representation.public
+    ? { 'Cache-Control': 'public, no-cache' }
+    : { 'Cache-Control': 'private, no-cache', Vary: 'Authorization, X-API-Key' };
+}

@@ -1,0 +1,10 @@
+export { ContentDigest, type ContentFacts } from './content-digest.js';
+export { chooseDelivery, type DeliveryRequest } from './delivery/choose-delivery.js';
+export type { Delivery } from './delivery/delivery.js';
+export { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
+export type { Representation } from './delivery/representation.js';
+export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
+export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
+export { contentMissing, insufficientStorage } from './storage.problems.js';
+export { StorageModule } from './storage.module.js';
+export { type Volume, Volumes } from './volumes.js';

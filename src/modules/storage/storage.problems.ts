@@ -1,0 +1,34 @@
+import { Problem, type ProblemKind } from '../../common/problems/index.js';
+
+const insufficientStorageKind: ProblemKind = {
+  code: 'insufficient-storage',
+  status: 507,
+  title: 'There is no room for the file',
+};
+const rangeNotSatisfiableKind: ProblemKind = {
+  code: 'range-not-satisfiable',
+  status: 416,
+  title: 'No requested range lies within the file',
+};
+const contentMissingKind: ProblemKind = {
+  code: 'content-missing',
+  status: 502,
+  title: 'The content of the file is not in its place',
+};
+
+/** The bytes are gone or are not the ones that were stored: nothing is sent under our validators. */
+export function contentMissing(cause: unknown): Problem {
+  return new Problem(contentMissingKind, { cause });
+}
+
+export function insufficientStorage(cause: unknown): Problem {
+  return new Problem(insufficientStorageKind, { cause });
+}
+
+/** RFC 9110 §15.5.17: tells the size, so that the client can ask again. */
+export function rangeNotSatisfiable(size: number): Problem {
+  return new Problem(rangeNotSatisfiableKind, {
+    detail: `The file has ${size} bytes.`,
+    headers: { 'Content-Range': `bytes */${size}`, 'Accept-Ranges': 'bytes' },
+  });
+}

@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+import { Injectable } from '@nestjs/common';
+import { type ObjectPlace, PendingObjects } from '../file-meta/index.js';
+import {
+  ContentDigest,
+  type ContentFacts,
+  insufficientStorage,
+  newObjectKey,
+  VolumeFull,
+  Volumes,
+} from '../storage/index.js';
+
+/** Bytes that are stored, hashed and not yet part of a file. */
+export type StoredBlob = ContentFacts & ObjectPlace;
+
+/** Milliseconds between two signs of life of a long upload. */
+const TOUCH_INTERVAL = 5 * 60_000;
+
+/** Brings incoming bytes to the default volume and takes their hash on the way. */
+@Injectable()
+export class BlobWriter {
+  constructor(
+    private readonly volumes: Volumes,
+    private readonly pending: PendingObjects,
+  ) {}
+
+  /** @throws Problem `insufficient-storage` (507), AbortError, or what `source` fails with; then nothing is left */
+  async write(tenantId: string, source: Readable, signal: AbortSignal): Promise<StoredBlob> {
+    const { name: volume, store } = this.volumes.default;
+    const place = { volume, objectKey: newObjectKey(tenantId) };
+    await this.pending.begin(tenantId, place);
+    const touching = setInterval(() => void this.pending.touch(place).catch(() => undefined), TOUCH_INTERVAL);
+    const digest = new ContentDigest();
+    try {
+      await store.write(place.objectKey, digest.through(source), signal);
+    } catch (error) {
+      await this.pending.discard(place);
+      throw error instanceof VolumeFull ? insufficientStorage(error) : error;
+    } finally {
+      clearInterval(touching);
+    }
+    return { ...digest.facts(), ...place };
+  }
+}

@@ -1,0 +1,136 @@
+import type { MultipartFile, MultipartValue } from '@fastify/multipart';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { UploadConfig } from '../../../common/config/config.js';
+import { watchBody } from '../../../common/http/index.js';
+import { payloadTooLarge, Problem } from '../../../common/problems/index.js';
+import type { UserPrincipal } from '../../auth/index.js';
+import {
+  FilePublisher,
+  PendingObjects,
+  type StoredFile,
+  VISIBILITIES,
+  type Visibility,
+} from '../../file-meta/index.js';
+import { BlobWriter, type StoredBlob } from '../blob-writer.js';
+import { malformedForm, notMultipart } from '../uploads.problems.js';
+import { storedContentType } from './content-type.js';
+import { storedFilename } from './filename.js';
+import { formProblem } from './form-problem.js';
+
+/** Bytes that boundaries, part headers and fields may add to a file. */
+const FORM_OVERHEAD = 64 * 1024;
+
+/** Bytes per second below which, over half a minute, an upload is given up. */
+const MIN_RATE = 1_024;
+const RATE_WINDOW = 30;
+
+type Part = MultipartFile | MultipartValue;
+
+interface ReceivedFile {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly blob: StoredBlob;
+}
+
+/** `POST /files`: one file in a multipart form, for small uploads. */
+@Injectable()
+export class UploadFormService {
+  constructor(
+    private readonly config: UploadConfig,
+    private readonly blobs: BlobWriter,
+    private readonly pending: PendingObjects,
+    private readonly files: FilePublisher,
+  ) {}
+
+  /**
+   * @throws Problem `unsupported-media-type` (415), `payload-too-large` (413), `validation-failed` (400), `request-timeout` (408),
+   * `insufficient-storage` (507); then nothing is left behind
+   */
+  async receive(request: FastifyRequest, owner: UserPrincipal): Promise<StoredFile> {
+    if (!request.isMultipart()) throw notMultipart();
+    const maxBytes = this.config.maxSize + FORM_OVERHEAD;
+    if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw this.tooLarge();
+    return watchBody(request, { maxBytes, minRate: MIN_RATE, window: RATE_WINDOW }, async (signal) => {
+      const form = new ReceivedForm();
+      try {
+        for await (const part of this.parts(request)) await this.take(part, form, owner, signal);
+        // Only now has the closing boundary been seen: a body that was cut off never becomes a file.
+        signal.throwIfAborted();
+        if (!request.raw.complete) throw malformedForm('file', 'is followed by a body that was cut off');
+        return await this.publish(form, owner);
+      } catch (error) {
+        if (form.file !== undefined) await this.pending.discard(form.file.blob);
+        throw isTooLarge(error) ? this.tooLarge() : (formProblem(error) ?? error);
+      }
+    });
+  }
+
+  private parts(request: FastifyRequest): AsyncIterableIterator<Part> {
+    return request.parts({
+      limits: {
+        fileSize: this.config.maxSize,
+        files: 2,
+        fields: 4,
+        fieldSize: 1_024,
+        fieldNameSize: 100,
+        headerPairs: 20,
+      },
+    }) as AsyncIterableIterator<Part>;
+  }
+
+  private async take(
+    part: Part,
+    form: ReceivedForm,
+    owner: UserPrincipal,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (form.file !== undefined) throw malformedForm(part.fieldname, 'must not come after the file');
+    if (part.type === 'field') {
+      if (form.visibility !== undefined) throw malformedForm(part.fieldname, 'must not come twice');
+      form.visibility = readVisibility(part);
+      return;
+    }
+    if (part.fieldname !== 'file')
+      throw malformedForm(part.fieldname, 'is not a part of this form: send "file"');
+    const filename = storedFilename(part.filename);
+    form.file = {
+      filename,
+      contentType: storedContentType(part.mimetype),
+      blob: await this.blobs.write(owner.tenantId, part.file, signal),
+    };
+  }
+
+  private async publish(
+    { file, visibility = 'private' }: ReceivedForm,
+    owner: UserPrincipal,
+  ): Promise<StoredFile> {
+    if (file === undefined) throw malformedForm('file', 'is missing');
+    const { filename, contentType, blob } = file;
+    const stored = await this.files.publish({ owner, filename, contentType, visibility, content: blob });
+    // The tenant had this content already: the copy that has just come in is not needed.
+    if (stored.objectKey !== blob.objectKey) await this.pending.discard(blob);
+    return stored;
+  }
+
+  private tooLarge(): Problem {
+    return new Problem(payloadTooLarge, { detail: `A file may have at most ${this.config.maxSize} bytes.` });
+  }
+}
+
+/** What has come in of a form so far. */
+class ReceivedForm {
+  visibility: Visibility | undefined;
+  file: ReceivedFile | undefined;
+}
+
+function readVisibility(part: MultipartValue): Visibility {
+  if (part.fieldname !== 'visibility') throw malformedForm(part.fieldname, 'is not a field of this form');
+  const found = VISIBILITIES.find((visibility) => visibility === part.value);
+  if (found === undefined) throw malformedForm('visibility', `must be one of ${VISIBILITIES.join(', ')}`);
+  return found;
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'FST_REQ_FILE_TOO_LARGE';
+}

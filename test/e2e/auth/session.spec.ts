@@ -1,0 +1,155 @@
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { expectProblem } from '../../harness/api.js';
+import { useWorld } from '../../harness/world.js';
+
+const ME = '/api/v1/auth/me';
+const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+describe('sessions and access tokens', () => {
+  const world = useWorld();
+  let header: Record<string, unknown>;
+  let claims: Record<string, unknown>;
+  let secret: string;
+
+  beforeAll(() => {
+    const [first = '', second = ''] = (world.owner.token ?? '').split('.');
+    header = JSON.parse(Buffer.from(first, 'base64url').toString()) as typeof header;
+    claims = JSON.parse(Buffer.from(second, 'base64url').toString()) as typeof claims;
+    secret = readFileSync(world.stack.jwtSecretFile, 'utf8').trim();
+  });
+
+  const sign = (head: object, payload: object, key = secret) => {
+    const text = `${encode(head)}.${encode(payload)}`;
+    return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+  };
+  const me = (token: string) => world.anonymous.as(token).send(ME);
+
+  it('200: who I am', async () => {
+    const answer = await world.owner.send(ME);
+    expect(answer.json).toEqual({
+      id: world.ownerAccount.id,
+      email: world.ownerAccount.email,
+      role: 'user',
+      tenantId: world.tenantId,
+    });
+  });
+
+  it('a token signed with the right key is accepted: the refusals below are not for the signing', async () => {
+    expect((await me(sign(header, claims))).status).toBe(200);
+  });
+
+  it('401: no credentials', async () => {
+    const answer = await world.anonymous.send(ME);
+    expectProblem(answer, 401, 'unauthenticated');
+    expect(answer.headers['www-authenticate']).toBe('Bearer');
+  });
+
+  it.each<[string, () => string]>([
+    ['alg none', () => `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`],
+    ['alg none with a signature', () => sign({ ...header, alg: 'none' }, claims)],
+    ['alg HS512', () => sign({ ...header, alg: 'HS512' }, claims)],
+    ['alg RS256', () => sign({ ...header, alg: 'RS256' }, claims)],
+    ['another key', () => sign(header, claims, 'x'.repeat(64))],
+    ['an empty key', () => sign(header, claims, '')],
+    [
+      'a changed claim',
+      () => (world.owner.token ?? '').replace(/\.[\w-]+\./, `.${encode({ ...claims, sub: '1' })}.`),
+    ],
+    ['no signature', () => (world.owner.token ?? '').replace(/[\w-]+$/, '')],
+    ['another issuer', () => sign(header, { ...claims, iss: 'elsewhere' })],
+    ['another audience', () => sign(header, { ...claims, aud: 'elsewhere' })],
+    ['no audience', () => sign(header, { ...claims, aud: undefined })],
+    ['another type', () => sign({ ...header, typ: 'JWT' }, claims)],
+    ['no type', () => sign({ ...header, typ: undefined }, claims)],
+    ['expired', () => sign(header, { ...claims, exp: Math.floor(Date.now() / 1000) - 1 })],
+    ['without an end', () => sign(header, { ...claims, exp: undefined })],
+    ['not yet valid', () => sign(header, { ...claims, nbf: Math.floor(Date.now() / 1000) + 60 })],
+    ['another user', () => sign(header, { ...claims, sub: world.memberAccount.id })],
+    ['another uid', () => sign(header, { ...claims, uid: '00000000-0000-4000-8000-000000000000' })],
+    ['a uid that is none', () => sign(header, { ...claims, uid: 'x' })],
+    ['an unknown session', () => sign(header, { ...claims, sid: 'AAAAAAAAAAAAAAAAAAAAAA' })],
+    ['no session', () => sign(header, { ...claims, sid: undefined })],
+    ['a session that is an object', () => sign(header, { ...claims, sid: { $ne: 1 } })],
+    ['a claim that is no object', () => sign(header, [])],
+    ['four kilobytes', () => sign(header, { ...claims, x: 'x'.repeat(3_000) })],
+    ['no JWT', () => 'x.y.z'],
+    ['one part', () => 'abc'],
+  ])('401: %s', async (_name, token) => {
+    expectProblem(await me(token()), 401, 'unauthenticated');
+  });
+
+  it('431: a token that no header buffer takes', async () => {
+    expectProblem(await me(sign(header, { ...claims, x: 'x'.repeat(60_000) })), 431, 'headers-too-large');
+  });
+
+  it.each(['Bearer', 'Bearer ', 'Token x', 'bearer a b', 'Basic YTpi', 'Bearer \u00e9'])(
+    '401: Authorization: %j',
+    async (authorization) => {
+      expectProblem(await world.anonymous.send(ME, { headers: { authorization } }), 401, 'unauthenticated');
+    },
+  );
+
+  it('the scheme is case-insensitive (RFC 9110 §11.1)', async () => {
+    const headers = { authorization: `bEARER ${world.owner.token ?? ''}` };
+    expect((await world.anonymous.send(ME, { headers })).status).toBe(200);
+  });
+
+  it('logout ends this session and no other, at the next request', async () => {
+    const { email, password } = world.ownerAccount;
+    const [one, two] = await Promise.all([
+      world.anonymous.login(email, password),
+      world.anonymous.login(email, password),
+    ]);
+    expect((await one.send('/api/v1/auth/logout', { method: 'POST' })).status).toBe(204);
+    expectProblem(await one.send(ME), 401, 'unauthenticated');
+    expectProblem(await one.send('/api/v1/auth/logout', { method: 'POST' }), 401, 'unauthenticated');
+    expect((await two.send(ME)).status).toBe(200);
+  });
+
+  it('an empty body said to be JSON, as many clients send it, does not keep a session from ending', async () => {
+    const { email, password } = world.ownerAccount;
+    const session = await world.anonymous.login(email, password);
+    const headers = { 'Content-Type': 'application/json' };
+    expect((await session.send('/api/v1/auth/logout', { method: 'POST', headers })).status).toBe(204);
+    expectProblem(await session.send(ME), 401, 'unauthenticated');
+  });
+
+  it('a user disabled in the database is refused at the next request', async () => {
+    const account = await world.seed.user(world.tenantId);
+    const session = await world.anonymous.login(account.email, account.password);
+    expect((await session.send(ME)).status).toBe(200);
+    await world.seed.query('UPDATE users SET disabled_at = now() WHERE id = $1', [account.id]);
+    expectProblem(await session.send(ME), 401, 'unauthenticated');
+  });
+
+  it('an id that came back with another uid, as after a restore, opens nothing', async () => {
+    const account = await world.seed.user(world.tenantId);
+    const session = await world.anonymous.login(account.email, account.password);
+    await world.seed.query('UPDATE users SET uid = gen_random_uuid() WHERE id = $1', [account.id]);
+    expectProblem(await session.send(ME), 401, 'unauthenticated');
+  });
+
+  it('a session lives in Redis with a time to live, and holds no secret', async () => {
+    const redis = new Redis(world.stack.redisUrl);
+    try {
+      const key = `session:{${String(claims.sid)}}`;
+      expect(await redis.ttl(key)).toBeGreaterThan(2_590_000);
+      const fields = await redis.hgetall(key);
+      expect(Object.keys(fields).toSorted()).toEqual([
+        'createdAt',
+        'id',
+        'ip',
+        'tenantId',
+        'userAgent',
+        'userId',
+        'userUid',
+      ]);
+      expect(fields.ip).toBe('127.0.0.1');
+    } finally {
+      redis.disconnect();
+    }
+  });
+});

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { FileJson } from '../harness/api.js';
+import { useOwnStack } from '../harness/own-stack.js';
+import { memoryOf } from '../harness/processes.js';
+
+const CLIENTS = 32;
+const SIZE = 64 * 1024 * 1024;
+
+/** MiB over idle. Without nginx the application's own buffers, and V8's delay in freeing them, carry all 32 clients. */
+const BOUND = { accel: 64, stream: 128 };
+
+describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clients (%s)', (mode) => {
+  const root = mkdtempSync(join(tmpdir(), 'download-service-memory-'));
+  afterAll(() => {
+    rmSync(root, { recursive: true });
+  });
+  const own = useOwnStack({
+    VOLUMES: JSON.stringify([{ name: 'local', driver: 'fs', root, delivery: mode }]),
+  });
+
+  const origin = () => new URL(mode === 'accel' ? own.stack.publicUrl : own.stack.appUrl);
+  const chunk = randomBytes(1024 * 1024);
+
+  /** Sends `SIZE` bytes that begin with a mark of their own, never holding more than a chunk of them. */
+  const upload = (mark: number) =>
+    new Promise<FileJson>((resolve, reject) => {
+      const head = `--x\r\nContent-Disposition: form-data; name="file"; filename="${mark}"\r\n\r\n`;
+      const tail = '\r\n--x--\r\n';
+      const outgoing = httpRequest(
+        {
+          ...{
+            host: origin().hostname,
+            port: origin().port,
+            path: '/api/v1/files',
+            method: 'POST',
+            agent: false,
+          },
+          headers: {
+            Authorization: `Bearer ${own.admin.token ?? ''}`,
+            'Content-Type': 'multipart/form-data; boundary=x',
+            'Content-Length': head.length + SIZE + tail.length,
+          },
+        },
+        (answer) => {
+          let text = '';
+          answer.on('data', (part: Buffer) => (text += part.toString()));
+          answer.on('end', () => {
+            if (answer.statusCode === 201) resolve(JSON.parse(text) as FileJson);
+            else reject(new Error(text));
+          });
+        },
+      );
+      outgoing.on('error', reject);
+      void (async () => {
+        outgoing.write(head);
+        const first = Buffer.from(chunk);
+        first.writeUInt32BE(mark);
+        for (let sent = 0; sent < SIZE; sent += chunk.length) {
+          if (!outgoing.write(sent === 0 ? first : chunk))
+            await new Promise((ready) => outgoing.once('drain', ready));
+        }
+        outgoing.end(tail);
+      })();
+    });
+
+  const download = (id: string) =>
+    new Promise<number>((resolve, reject) => {
+      httpRequest(
+        {
+          ...{ host: origin().hostname, port: origin().port, path: `/download/${id}`, agent: false },
+          headers: { Authorization: `Bearer ${own.admin.token ?? ''}` },
+        },
+        (answer: IncomingMessage) => {
+          let received = 0;
+          answer.on('data', (part: Buffer) => (received += part.length));
+          answer.on('end', () => {
+            resolve(received);
+          });
+          answer.on('error', reject);
+        },
+      )
+        .on('error', reject)
+        .end();
+    });
+
+  it(`stays within ${BOUND[mode]} MiB of idle`, async () => {
+    const pid = own.stack.app?.pid ?? 0;
+    // Idle is measured after the first transfers: code is compiled, pools are filled.
+    await download((await upload(CLIENTS)).id);
+    await Promise.all(Array.from({ length: 64 }, () => own.admin.send('/api/v1/auth/me')));
+    await sleep(1_000);
+    const idle = memoryOf(pid);
+    let peak = idle;
+    const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+    const files = await Promise.all(Array.from({ length: CLIENTS }, (_, at) => upload(at)));
+    const afterUploads = peak;
+    const received = await Promise.all(files.map(({ id }) => download(id)));
+    clearInterval(watch);
+    expect(received.every((size) => size === SIZE)).toBe(true);
+    process.stdout.write(
+      `memory (${mode}): idle ${idle.toFixed(0)} MiB, +${(afterUploads - idle).toFixed(0)} uploading, +${(peak - idle).toFixed(0)} at most\n`,
+    );
+    expect(peak - idle).toBeLessThan(BOUND[mode]);
+  }, 180_000);
+});

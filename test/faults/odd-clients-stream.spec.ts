@@ -1,0 +1,3 @@
+import { oddClients } from './odd-clients.js';
+
+oddClients('stream');

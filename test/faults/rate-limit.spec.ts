@@ -1,0 +1,132 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Api, expectProblem } from '../harness/api.js';
+import type { Answer } from '../harness/http.js';
+import { ADMIN, useOwnStack } from '../harness/own-stack.js';
+import { Seed } from '../harness/seed.js';
+
+const ME = '/api/v1/auth/me';
+const LOGIN = '/api/v1/auth/login';
+
+describe('request rate', () => {
+  const own = useOwnStack({ RATE_LIMIT_API: '20', RATE_LIMIT_LOGINS: '5' });
+  let seed: Seed;
+  let redis: Redis;
+
+  beforeAll(() => {
+    seed = Seed.open(own.stack.databaseUrl);
+    redis = new Redis(own.stack.redisUrl);
+  });
+  afterAll(async () => {
+    redis.disconnect();
+    await seed.close();
+  });
+
+  const newUser = async (): Promise<Api> => {
+    const { email, password } = await seed.user(await seed.defaultTenant());
+    return own.anonymous.login(email, password);
+  };
+  const statuses = (answers: readonly Answer[], status: number) =>
+    answers.filter((answer) => answer.status === status);
+  const times = (count: number, request: (at: number) => Promise<Answer>) =>
+    Promise.all(Array.from({ length: count }, (_, at) => request(at)));
+
+  it('of 50 requests at once 20 are served, whichever replica counts; the others hear when to come back', async () => {
+    const user = await newUser();
+    const answers = await times(50, () => user.send(ME));
+    expect(statuses(answers, 200)).toHaveLength(20);
+    const refused = statuses(answers, 429);
+    expect(refused).toHaveLength(30);
+    for (const answer of refused) {
+      expectProblem(answer, 429, 'too-many-requests');
+      expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
+      expect(Number(answer.headers['retry-after'])).toBeLessThanOrEqual(60);
+      expect(answer.headers['ratelimit-policy']).toBe('"api";q=20;w=60');
+      expect(answer.headers.ratelimit).toMatch(/^"api";r=0;t=\d+$/);
+    }
+    const remaining = statuses(answers, 200).map(({ headers }) =>
+      Number(/r=(\d+)/.exec(String(headers.ratelimit))?.[1]),
+    );
+    expect(remaining.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, at) => at));
+  });
+
+  it('counts the principal, not the address: another user is served, and so is the health probe', async () => {
+    const [one, two] = [await newUser(), await newUser()];
+    await times(25, () => one.send(ME));
+    expect((await one.send(ME)).status).toBe(429);
+    expect((await two.send(ME)).status).toBe(200);
+    expect((await own.anonymous.send('/health/ready')).status).toBe(200);
+    expect((await own.anonymous.send('/health/ready')).headers.ratelimit).toBeUndefined();
+  });
+
+  it('serves again when the window is over', async () => {
+    const user = await newUser();
+    const { id } = (await user.send(ME)).json as { id: string };
+    await times(25, () => user.send(ME));
+    expect((await user.send(ME)).status).toBe(429);
+    const key = `throttle:{api:user:${id}}`;
+    expect(await redis.pttl(key)).toBeGreaterThan(0);
+    await redis.pexpire(key, 1);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect((await user.send(ME)).status).toBe(200);
+  });
+
+  it('a counter that lost its time to live gets one again: nobody is locked out for ever', async () => {
+    const user = await newUser();
+    const { id } = (await user.send(ME)).json as { id: string };
+    const key = `throttle:{api:user:${id}}`;
+    await redis.persist(key);
+    await user.send(ME);
+    expect(await redis.pttl(key)).toBeGreaterThan(0);
+  });
+
+  it('logins are counted by address and account', async () => {
+    const account = await seed.user(await seed.defaultTenant());
+    const other = await seed.user(await seed.defaultTenant());
+    const attempt = (email: string) => own.anonymous.post(LOGIN, { email, password: 'wrong' });
+    for (let round = 0; round < 5; round += 1) expect((await attempt(account.email)).status).toBe(401);
+    const refused = await attempt(account.email.toUpperCase());
+    expectProblem(refused, 429, 'too-many-requests');
+    expect(refused.headers['ratelimit-policy']).toBe('"login";q=5;w=60');
+    expect((await attempt(other.email)).status).toBe(401);
+  });
+
+  it('believes X-Forwarded-For only from a trusted proxy, read from the right, IPv6 by /64', async () => {
+    const past = own.anonymous.via(own.stack.appUrl);
+    const account = await seed.user(await seed.defaultTenant());
+    const attempt = (api: Api, forwarded: string) =>
+      api.send(LOGIN, {
+        method: 'POST',
+        body: JSON.stringify({ email: account.email, password: 'wrong' }),
+        headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': forwarded },
+      });
+    // Loopback is trusted: the right-most address that is not a proxy counts; what stands left of it is hearsay.
+    for (let at = 0; at < 5; at += 1)
+      expect((await attempt(past, `10.9.8.${at}, 203.0.113.7`)).status).toBe(401);
+    expect((await attempt(past, '198.51.100.1, 203.0.113.7')).status).toBe(429);
+    expect((await attempt(past, '::ffff:203.0.113.7')).status).toBe(429);
+    expect((await attempt(past, '203.0.113.8')).status).toBe(401);
+    for (let at = 0; at < 5; at += 1)
+      expect((await attempt(past, `2001:db8:0:1::${at + 1}`)).status).toBe(401);
+    expect((await attempt(past, '2001:db8::1:ffff:0:0:1')).status).toBe(429);
+    expect((await attempt(past, '2001:db8:0:2::1')).status).toBe(401);
+    // Our nginx overwrites the header: through it every claim is the same client.
+    for (let at = 0; at < 5; at += 1) expect((await attempt(own.anonymous, `10.1.1.${at}`)).status).toBe(401);
+    expect((await attempt(own.anonymous, '10.2.2.2')).status).toBe(429);
+  });
+
+  it('Redis frozen: 503, not 500 and not unlimited', async () => {
+    const user = await own.anonymous.login(ADMIN.email, ADMIN.password);
+    own.stack.redis?.kill('SIGSTOP');
+    try {
+      expectProblem(
+        await own.anonymous.post(LOGIN, { email: 'x@example.com', password: 'x' }),
+        503,
+        'dependency-unavailable',
+      );
+      expectProblem(await user.send(ME), 503, 'dependency-unavailable');
+    } finally {
+      own.stack.redis?.kill('SIGCONT');
+    }
+  });
+});

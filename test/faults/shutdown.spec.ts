@@ -1,0 +1,54 @@
+import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { type FileJson, multipart } from '../harness/api.js';
+import { useOwnStack } from '../harness/own-stack.js';
+
+describe('SIGTERM', () => {
+  const own = useOwnStack({ SHUTDOWN_DELAY: '1' });
+
+  it('readiness fails first, requests in flight finish, then the process ends with 0', async () => {
+    const bytes = randomBytes(200_000);
+    const { body, headers } = multipart([{ name: 'file', value: bytes, filename: 'slow.bin' }]);
+    // Arrives over two and a half seconds: begun before the signal, ended after the application stopped listening.
+    const slowly = Readable.from(
+      (async function* () {
+        for (let at = 0; at < body.length; at += 20_000) {
+          yield body.subarray(at, at + 20_000);
+          await sleep(230);
+        }
+      })(),
+    );
+    const uploading = own.admin.send('/api/v1/files', { method: 'POST', body: slowly, headers });
+    await sleep(300);
+
+    const { app } = own.stack;
+    const since = performance.now();
+    app?.kill('SIGTERM');
+    await sleep(300);
+    const ready = await own.anonymous.via(own.stack.appUrl).send('/health/ready');
+    expect(ready.status).toBe(503);
+    expect(ready.json).toMatchObject({ code: 'not-ready' });
+    expect((await own.anonymous.via(own.stack.appUrl).send('/health/live')).status).toBe(200);
+    expect((await own.admin.send('/api/v1/auth/me')).status).toBe(200);
+
+    const answer = await uploading;
+    expect(answer.status, answer.text).toBe(201);
+    const exit = await app?.exited;
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(performance.now() - since).toBeLessThan(6_000);
+
+    await app?.start();
+    expect((await own.admin.download((answer.json as FileJson).id)).body.equals(bytes)).toBe(true);
+  });
+
+  it('ends promptly when nothing is in flight, idle connections notwithstanding', async () => {
+    await own.admin.send('/api/v1/auth/me');
+    const since = performance.now();
+    own.stack.app?.kill('SIGTERM');
+    expect(await own.stack.app?.exited).toEqual({ code: 0, signal: null });
+    expect(performance.now() - since).toBeLessThan(2_500);
+    await own.stack.app?.start();
+  });
+});

@@ -1,0 +1,32 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
+import { Api } from './api.js';
+
+export const ADMIN = { email: 'admin@example.com', password: 'first light in november' };
+
+export interface OwnStack {
+  readonly stack: Stack;
+  /** Without credentials, through nginx. */
+  readonly anonymous: Api;
+  readonly admin: Api;
+}
+
+/** A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. */
+export function useOwnStack(env: Record<string, string> = {}): OwnStack {
+  const own = {} as { -readonly [K in keyof OwnStack]: OwnStack[K] };
+  let dataDir: string;
+  beforeAll(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'download-service-own-'));
+    own.stack = await startStack({ dataDir, durable: false, admin: ADMIN, env });
+    own.anonymous = new Api(own.stack.publicUrl);
+    own.admin = await own.anonymous.login(ADMIN.email, ADMIN.password);
+  });
+  afterAll(async () => {
+    await own.stack.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return own;
+}

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, inject } from 'vitest';
+import { Api } from './api.js';
+import { Seed, type SeededUser } from './seed.js';
+import type { SharedStack } from './shared-stack.js';
+
+/** A tenant of its own with the usual people, and one of another tenant: each suite makes one on the shared stack. */
+export interface World {
+  readonly stack: SharedStack;
+  readonly seed: Seed;
+  readonly tenantId: string;
+  readonly anonymous: Api;
+  /** Uploads; what it uploads is its own. */
+  readonly owner: Api;
+  readonly ownerAccount: SeededUser;
+  /** A colleague without any right beyond the tenant's. */
+  readonly member: Api;
+  readonly memberAccount: SeededUser;
+  readonly admin: Api;
+  /** User and admin of another tenant. */
+  readonly foreign: Api;
+  readonly foreignAdmin: Api;
+}
+
+/** The ways of delivery that have the same contract: nginx in front, or the application alone. */
+export const MODES = ['accel', 'stream'] as const;
+
+/** Call it in a suite's body; the world is there when its tests run. */
+export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
+  const world = {} as { -readonly [K in keyof World]: World[K] };
+  beforeAll(async () => {
+    world.stack = inject('stack');
+    const seed = (world.seed = Seed.open(world.stack.databaseUrl));
+    const [tenantId, foreignTenantId] = await Promise.all([seed.tenant(), seed.tenant()]);
+    const [owner, member, admin, foreign, foreignAdmin] = await Promise.all([
+      seed.user(tenantId),
+      seed.user(tenantId),
+      seed.user(tenantId, 'admin'),
+      seed.user(foreignTenantId),
+      seed.user(foreignTenantId, 'admin'),
+    ]);
+    const anonymous = new Api(mode === 'accel' ? world.stack.publicUrl : world.stack.streamUrl);
+    const login = ({ email, password }: SeededUser): Promise<Api> => anonymous.login(email, password);
+    Object.assign(world, { tenantId, anonymous, ownerAccount: owner, memberAccount: member });
+    [world.owner, world.member, world.admin, world.foreign, world.foreignAdmin] = await Promise.all([
+      login(owner),
+      login(member),
+      login(admin),
+      login(foreign),
+      login(foreignAdmin),
+    ]);
+  });
+  afterAll(() => world.seed.close());
+  return world;
+}

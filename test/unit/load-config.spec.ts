@@ -1,0 +1,118 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CONFIG_VARIABLES, ConfigError, loadConfig } from '../../src/common/config/load-config.js';
+
+const SECRET = 'k9'.repeat(16);
+const LEAST = { DATABASE_URL: 'postgres://u:p@db/x', REDIS_URL: 'redis://r', JWT_SECRET: SECRET };
+
+function messageOf(environment: Record<string, string | undefined>): string {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+describe('loadConfig', () => {
+  it('has a default for everything but the servers and the secret', () => {
+    expect(loadConfig(LEAST)).toMatchObject({
+      http: {
+        port: 3000,
+        host: '127.0.0.1',
+        publicUrl: 'http://localhost:8080',
+        trustedProxies: ['loopback'],
+      },
+      auth: { jwtTtl: 900, sessionTtl: 2_592_000 },
+      storage: { defaultVolume: 'local', volumes: [{ name: 'local', driver: 'fs', delivery: 'stream' }] },
+      upload: { maxSize: 5 * 2 ** 30 },
+    });
+  });
+
+  it('is frozen through and through', () => {
+    const config = loadConfig(LEAST);
+    expect(Object.isFrozen(config) && Object.isFrozen(config.storage.volumes[0])).toBe(true);
+  });
+
+  it('counts an empty variable as unset', () => {
+    expect(loadConfig({ ...LEAST, PORT: '', VOLUMES: '' }).http.port).toBe(3000);
+  });
+
+  it('names every missing variable at once', () => {
+    expect(messageOf({}).split('\n').toSorted()).toEqual([
+      'DATABASE_URL is missing',
+      'JWT_SECRET is missing',
+      'REDIS_URL is missing',
+    ]);
+  });
+
+  it.each([
+    ['PORT', '0'],
+    ['PORT', '65536'],
+    ['PORT', '80a'],
+    ['PORT', '1e3'],
+    ['PUBLIC_URL', 'localhost:8080'],
+    ['PUBLIC_URL', 'ftp://x'],
+    ['PUBLIC_URL', 'https://x/path'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33'],
+    ['TRUSTED_PROXIES', '10.0.0.0/8,,'],
+    ['TRUSTED_PROXIES', 'everyone'],
+    ['DATABASE_URL', 'mysql://hunter2'],
+    ['REDIS_URL', 'hunter2'],
+    ['JWT_SECRET', 'hunter2'],
+    ['JWT_TTL', '-1'],
+    ['VOLUMES', 'hunter2'],
+    ['VOLUMES', '[]'],
+    ['VOLUMES', '{"hunter2":1}'],
+    ['VOLUMES', '[{"name":"a","driver":"s3","root":"hunter2"}]'],
+    ['VOLUMES', '[{"name":"a","driver":"fs"}]'],
+    ['VOLUMES', '[{"name":"A/..","driver":"fs","root":"/x"}]'],
+    ['VOLUMES', '[{"name":"a","driver":"fs","root":"/x","delivery":"redirect"}]'],
+    ['VOLUMES', '[{"name":"local","driver":"fs","root":"/x"},{"name":"local","driver":"fs","root":"/y"}]'],
+    ['DEFAULT_VOLUME', 'hunter2'],
+    ['UPLOAD_MAX_SIZE', '5GiB'],
+    ['LOG_LEVEL', 'loud'],
+  ])('refuses %s=%s by name and never repeats the value', (name, value) => {
+    const message = messageOf({ ...LEAST, [name]: value });
+    expect(message.startsWith(name)).toBe(true);
+    expect(message).not.toContain(value);
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('reads a secret from NAME_FILE', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'config-')), 'secret');
+    writeFileSync(path, `${SECRET}\n`);
+    expect(loadConfig({ ...LEAST, JWT_SECRET: undefined, JWT_SECRET_FILE: path }).auth.jwtSecret).toBe(
+      SECRET,
+    );
+    expect(messageOf({ ...LEAST, JWT_SECRET_FILE: path })).toBe(
+      'JWT_SECRET and JWT_SECRET_FILE are both set: keep one',
+    );
+    expect(messageOf({ ...LEAST, JWT_SECRET: undefined, JWT_SECRET_FILE: '/nowhere' })).toBe(
+      'JWT_SECRET_FILE cannot be read',
+    );
+  });
+
+  it.each([
+    'change-me-change-me-change-me-change-me',
+    'secretsecretsecretsecretsecretsecret',
+    'x'.repeat(40),
+  ])('refuses the placeholder %s in production', (secret) => {
+    expect(messageOf({ ...LEAST, NODE_ENV: 'production', JWT_SECRET: secret })).toBe(
+      'JWT_SECRET is a placeholder: set a random one',
+    );
+    expect(loadConfig({ ...LEAST, JWT_SECRET: secret }).auth.jwtSecret).toBe(secret);
+  });
+
+  it('every variable has its row in the README', () => {
+    const table = readFileSync('README.md', 'utf8').split('## Configuration')[1] ?? '';
+    const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+    const named = rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name),
+    );
+    expect(named.toSorted()).toEqual([...CONFIG_VARIABLES].toSorted());
+  });
+});

@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config';
+
+const project = (name: string, include: string[], more: object = {}) => ({
+  test: { name, include, environment: 'node' as const, retry: process.env.CI === undefined ? 0 : 2, ...more },
+});
+
+/** Suites run side by side; those of `e2e` and `security` share one stack, each with users and files of its own. */
+export default defineConfig({
+  test: {
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    // Suites that stop, freeze and kill real servers share two noisy cores: what fails three times is a fault.
+    retry: process.env.CI === undefined ? 0 : 2,
+    projects: [
+      project('unit', ['test/unit/**/*.spec.ts', 'test/contracts/**/*.spec.ts']),
+      project('e2e', ['test/e2e/**/*.spec.ts', 'test/security/**/*.spec.ts'], {
+        globalSetup: ['test/harness/shared-stack.ts'],
+        testTimeout: 20_000,
+        hookTimeout: 60_000,
+      }),
+      // Gigabytes through two cores would spoil the suites that measure how soon an answer comes: they go last.
+      project('load', ['test/faults/memory.spec.ts'], { sequence: { groupOrder: 1 } }),
+      project('faults', ['test/faults/**/*.spec.ts', 'test/medium/**/*.spec.ts'], {
+        exclude: ['test/faults/memory.spec.ts'],
+        testTimeout: 60_000,
+        hookTimeout: 90_000,
+      }),
+    ],
+  },
+});
