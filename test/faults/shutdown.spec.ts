@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { type FileJson, multipart } from '../harness/api.js';
+import { expectProblem, type FileJson, multipart } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
 
 describe('SIGTERM', () => {
@@ -49,6 +49,9 @@ describe('SIGTERM', () => {
     own.stack.app?.kill('SIGTERM');
     expect(await own.stack.app?.exited).toEqual({ code: 0, signal: null });
     expect(performance.now() - since).toBeLessThan(2_500);
+    // While it is away nginx answers, also to what would be too large for any other route.
+    const file = { name: 'file', value: randomBytes(1024 * 1024), filename: 'x' };
+    expectProblem(await own.admin.sendForm([file]), 503, 'dependency-unavailable');
     await own.stack.app?.start();
   });
 });

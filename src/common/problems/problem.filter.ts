@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { lingerAfter } from '../http/linger.js';
 import { pathOf } from '../http/path-of.js';
 import { PROBLEM_JSON, problemDocument } from './problem-document.js';
 import { toProblem } from './to-problem.js';
@@ -30,10 +31,9 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   for (const name of Object.keys(reply.getHeaders())) {
     if (!KEPT_HEADERS.has(name)) reply.removeHeader(name);
   }
+  lingerAfter(reply.raw, request.raw);
   void reply
     .status(problem.kind.status)
-    // The rest of a body that nobody wants is not read: the connection ends with the answer.
-    .headers(request.raw.complete ? {} : { Connection: 'close' })
     .headers({ ...problem.headers, 'Cache-Control': 'no-store', 'Content-Type': PROBLEM_JSON })
     .send(JSON.stringify(problemDocument(problem, pathOf(request.url), request.id)));
 }

@@ -13,7 +13,7 @@ describe('POST /api/v1/files', () => {
   const world = useWorld();
   const blobs = () => join(world.stack.dataDir, 'blobs');
 
-  /** Objects of this world's tenant; unfinished writes of anybody. */
+  /** Objects and unfinished writes of this world's tenant: other suites use the same volume. */
   const stored = async () => {
     const entries = await readdir(join(blobs(), world.tenantId), {
       recursive: true,
@@ -21,7 +21,10 @@ describe('POST /api/v1/files', () => {
     }).catch(() => []);
     return entries.filter((entry) => entry.isFile()).length;
   };
-  const unfinished = () => readdir(join(blobs(), '.tmp')).catch(() => []);
+  const unfinished = async () => {
+    const names = await readdir(join(blobs(), '.tmp')).catch(() => []);
+    return names.filter((name) => name.startsWith(`${world.tenantId}-`));
+  };
   const eventually = async (condition: () => Promise<boolean>) => {
     for (let round = 0; round < 100 && !(await condition()); round += 1) await sleep(20);
     expect(await condition()).toBe(true);
@@ -115,6 +118,18 @@ describe('POST /api/v1/files', () => {
     const answer = await world.anonymous.sendForm([{ name: 'file', value: 'x', filename: 'x' }]);
     expectProblem(answer, 401, 'unauthenticated');
   });
+
+  it.each(['nginx', 'the application itself'])(
+    '401: arrives whole though most of the body is still on its way, by %s',
+    async (by) => {
+      const caller = by === 'nginx' ? world.anonymous : world.anonymous.via(world.stack.streamUrl);
+      const file = { name: 'file', value: Buffer.alloc(6 * 1024 * 1024, 1), filename: 'x' };
+      for (let round = 0; round < 10; round += 1) {
+        const answers = await Promise.all(Array.from({ length: 6 }, () => caller.sendForm([file])));
+        for (const answer of answers) expectProblem(answer, 401, 'unauthenticated');
+      }
+    },
+  );
 
   it.each([
     ['no file', [{ name: 'visibility', value: 'public' }], 'file'],
