@@ -35,7 +35,7 @@ const JWT_VARIABLES = ['JWT_SECRET', 'JWT_SECRET_FILE', 'JWT_SECRETS', 'JWT_SECR
  */
 const NODE_FLAGS = [
   '--enable-source-maps',
-  '--max-semi-space-size=2',
+  '--max-semi-space-size=1',
   '--no-concurrent-array-buffer-sweeping',
 ];
 

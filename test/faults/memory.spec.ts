@@ -12,8 +12,8 @@ import { memoryOf } from '../harness/processes.js';
 const CLIENTS = 32;
 const SIZE = 64 * 1024 * 1024;
 
-/** MiB over idle. Without nginx the application's own buffers, and V8's delay in freeing them, carry all 32 clients. */
-const BOUND = { accel: 64, stream: 128 };
+/** MiB over idle. */
+const BOUND = 64;
 
 describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clients (%s)', (mode) => {
   const root = mkdtempSync(join(tmpdir(), 'download-service-memory-'));
@@ -89,7 +89,7 @@ describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clie
         .end();
     });
 
-  it(`stays within ${BOUND[mode]} MiB of idle`, async () => {
+  it(`stays within ${BOUND} MiB of idle`, async () => {
     const pid = own.stack.app?.pid ?? 0;
     // Idle is measured after the first transfers: code is compiled, pools are filled.
     await download((await upload(CLIENTS)).id);
@@ -106,6 +106,6 @@ describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clie
     process.stdout.write(
       `memory (${mode}): idle ${idle.toFixed(0)} MiB, +${(afterUploads - idle).toFixed(0)} uploading, +${(peak - idle).toFixed(0)} at most\n`,
     );
-    expect(peak - idle).toBeLessThan(BOUND[mode]);
+    expect(peak - idle).toBeLessThan(BOUND);
   }, 180_000);
 });

@@ -1,89 +1,101 @@
-import { Readable } from 'node:stream';
-import {
-  type CallHandler,
-  type ExecutionContext,
-  Injectable,
-  type NestInterceptor,
-  StreamableFile,
-} from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { from, type Observable, switchMap } from 'rxjs';
+import { mergeAll, NEVER, type Observable, of, switchMap } from 'rxjs';
+import type { ByteRange } from '../../../common/http/index.js';
+import { chunksOf } from '../reusing-readable.js';
 import type { Delivery } from './delivery.js';
 import { contentRange, multipartRanges } from './multipart-ranges.js';
 import { representationHeaders, validatorHeaders } from './representation-headers.js';
+import { sendBody } from './send-body.js';
 
-type Body = StreamableFile | undefined;
+type Stream = Extract<Delivery, { mode: 'stream' }>;
 
 /** Writes a `Delivery` to the reply: the only place that knows how each mode looks on the wire. */
 @Injectable()
-export class DeliveryInterceptor implements NestInterceptor<Delivery, Body> {
-  intercept(context: ExecutionContext, next: CallHandler<Delivery>): Observable<Body> {
+export class DeliveryInterceptor implements NestInterceptor<Delivery, undefined> {
+  intercept(context: ExecutionContext, next: CallHandler<Delivery>): Observable<undefined> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    return next.handle().pipe(switchMap((delivery) => from(write(delivery, request, reply))));
+    return next.handle().pipe(
+      switchMap((delivery) => write(delivery, request, reply)),
+      mergeAll(),
+    );
   }
 }
 
-async function write(delivery: Delivery, request: FastifyRequest, reply: FastifyReply): Promise<Body> {
+async function write(
+  delivery: Delivery,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Observable<undefined>> {
   switch (delivery.mode) {
     case 'not-modified':
       void reply.status(304).headers(validatorHeaders(delivery.representation));
-      return undefined;
+      return of(undefined);
     case 'accel':
       void reply.headers({
         ...representationHeaders(delivery.representation),
         'X-Accel-Redirect': delivery.internalPath,
       });
-      return undefined;
+      return of(undefined);
     case 'stream':
-      return stream(delivery, request, reply);
+      await stream(delivery, request, reply);
+      // The reply is ours: the framework has nothing to send, now or later.
+      return NEVER;
   }
 }
 
-async function stream(
-  { representation, selection, open }: Extract<Delivery, { mode: 'stream' }>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Body> {
-  void reply.headers(representationHeaders(representation));
+/** What is sent and how long it is. Always with Content-Length: a body that ends early must be visible to the client. */
+interface StreamBody {
+  readonly length: number;
+  open(signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+}
+
+async function stream(delivery: Stream, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  void reply.headers(representationHeaders(delivery.representation));
+  const { length, open } = bodyOf(delivery, reply);
+  void reply.header('Content-Length', length);
   // One signal from the client's socket to the object store: when the client goes, the read ends.
   const client = new AbortController();
   reply.raw.once('close', () => {
     client.abort();
   });
-  const send = (length: number, body: () => Promise<Readable> | Readable): Promise<Body> =>
-    answer(length, request, reply, body);
+  const empty = request.method === 'HEAD' || length === 0;
+  // While this can fail the answer can still be a problem.
+  const body = empty ? undefined : await open(client.signal);
+  reply.hijack();
+  reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string | number>);
+  if (body === undefined) reply.raw.end();
+  else void send(reply, body);
+}
 
-  if (selection.kind === 'whole') {
-    const { size } = representation;
-    return send(size, () =>
-      size === 0 ? Readable.from([]) : open({ first: 0, last: size - 1 }, client.signal),
-    );
+async function send(reply: FastifyReply, body: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    await sendBody(reply.raw, body);
+  } catch (error) {
+    if (!reply.raw.destroyed) reply.log.error({ err: error }, 'the body ended early');
+    // The only way left to show the client that this is not all.
+    reply.raw.destroy();
   }
+}
+
+function bodyOf({ representation, selection, open }: Stream, reply: FastifyReply): StreamBody {
+  const { size } = representation;
+  const part = (range: ByteRange): StreamBody => ({
+    length: range.last - range.first + 1,
+    open: async (signal) => chunksOf(await open(range, signal)),
+  });
+  if (selection.kind === 'whole') return part({ first: 0, last: size - 1 });
   void reply.status(206);
   const [first, ...rest] = selection.ranges;
   if (rest.length === 0) {
-    void reply.header('Content-Range', contentRange(first, representation.size));
-    return send(first.last - first.first + 1, () => open(first, client.signal));
+    void reply.header('Content-Range', contentRange(first, size));
+    return part(first);
   }
   const parts = multipartRanges(representation, selection.ranges);
   void reply.header('Content-Type', parts.contentType);
-  return send(parts.length, () =>
-    Readable.from(
-      parts.body((range) => open(range, client.signal)),
-      { objectMode: false },
-    ),
-  );
-}
-
-/** Always with Content-Length: a body that ends early must be visible to the client. */
-async function answer(
-  length: number,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  body: () => Promise<Readable> | Readable,
-): Promise<Body> {
-  void reply.header('Content-Length', length);
-  // For HEAD Fastify throws the stream away and keeps the headers; an absent body would make Content-Length 0.
-  return new StreamableFile(request.method === 'HEAD' ? Readable.from([]) : await body());
+  return {
+    length: parts.length,
+    open: (signal) => Promise.resolve(parts.body((range) => open(range, signal))),
+  };
 }

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { ByteRange } from '../../../common/http/index.js';
+import { chunksOf } from '../reusing-readable.js';
 import type { Representation } from './representation.js';
 
 /** A `multipart/byteranges` body (RFC 9110 §14.6): its type, exact length and bytes. */
 export interface MultipartRanges {
   readonly contentType: string;
   readonly length: number;
-  body(open: (range: ByteRange) => Promise<Readable>): AsyncGenerator<Buffer>;
+  /** Each chunk is valid until the next one is asked for. */
+  body(open: (range: ByteRange) => Promise<Readable>): AsyncGenerator<Buffer, void>;
 }
 
 export function multipartRanges(
@@ -33,7 +35,7 @@ export function multipartRanges(
     async *body(open) {
       for (const { head, range } of parts) {
         yield head;
-        yield* (await open(range)) as AsyncIterable<Buffer>;
+        yield* chunksOf(await open(range));
       }
       yield end;
     },
