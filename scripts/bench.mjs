@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { accel1g } from '../bench/accel-1g.mjs';
 import { decision } from '../bench/decision.mjs';
+import { smallFiles } from '../bench/small-files.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
 import { runBenchmark } from '../bench/run-benchmark.mjs';
 import { ensureBuild } from './bootstrap/build.mjs';
@@ -17,7 +18,7 @@ import { describeExit, PartFailed } from './stack/part.mjs';
 import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
-const ROWS = [decision, accel1g];
+const ROWS = [decision, smallFiles, accel1g];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {
