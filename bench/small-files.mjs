@@ -10,7 +10,8 @@ const LOAD = { connections: 64, seconds: 2 };
 /** @type {import('./benchmark.js').Benchmark} */
 export const smallFiles = {
   name: 'small-files',
-  ratio: 'downloads/s of 64 KiB by nginx and the application (X-Accel-Redirect) ÷ by nginx alone, the same file',
+  ratio:
+    'downloads/s of 64 KiB by nginx and the application (X-Accel-Redirect) ÷ by nginx alone, the same file',
   unit: 'downloads/s',
   goal: { atLeast: 0.45 },
   rounds: 15,

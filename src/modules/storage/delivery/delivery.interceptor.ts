@@ -48,7 +48,7 @@ async function write(
 /** What is sent and how long it is. Always with Content-Length: a body that ends early must be visible to the client. */
 interface StreamBody {
   readonly length: number;
-  open(signal: AbortSignal): Promise<AsyncIterable<Buffer>>;
+  readonly open: (signal: AbortSignal) => Promise<AsyncIterable<Buffer>>;
 }
 
 async function stream(delivery: Stream, request: FastifyRequest, reply: FastifyReply): Promise<void> {
