@@ -6,6 +6,7 @@ import { DatabaseModule } from './common/database/index.js';
 import { HealthModule } from './common/health/health.module.js';
 import { ProblemFilter } from './common/problems/index.js';
 import { RedisModule } from './common/redis/index.js';
+import { RevocationModule } from './common/revocation/index.js';
 import { migrations } from './migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { DownloadsModule } from './modules/downloads/index.js';
@@ -21,6 +22,7 @@ export class AppModule {
         ConfigModule.forRoot(config),
         DatabaseModule.forRoot(migrations),
         RedisModule,
+        RevocationModule,
         HealthModule,
         AuthModule,
         FileMetaModule,

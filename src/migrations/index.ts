@@ -3,6 +3,8 @@ import { Accounts1763700000000 } from './1763700000000-accounts.js';
 import { Files1763700100000 } from './1763700100000-files.js';
 import { FileLists1763700200000 } from './1763700200000-file-lists.js';
 import { PendingObjects1763700300000 } from './1763700300000-pending-objects.js';
+import { Credentials1763700400000 } from './1763700400000-credentials.js';
+import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -10,4 +12,6 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Files1763700100000,
   FileLists1763700200000,
   PendingObjects1763700300000,
+  Credentials1763700400000,
+  AuditLog1763700500000,
 ];

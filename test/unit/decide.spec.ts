@@ -20,7 +20,7 @@ function user(userId: string, role: Role = 'user', tenantId = '1'): Principal {
     tenantId,
     role,
     email: 'x@example.com',
-    sessionId: 's',
+    credential: { kind: 'session', id: 's' },
   };
 }
 const OWNER = user('10');

@@ -85,9 +85,9 @@ describe('loadConfig', () => {
   it('reads a secret from NAME_FILE', () => {
     const path = join(mkdtempSync(join(tmpdir(), 'config-')), 'secret');
     writeFileSync(path, `${SECRET}\n`);
-    expect(loadConfig({ ...LEAST, JWT_SECRET: undefined, JWT_SECRET_FILE: path }).auth.jwtSecret).toBe(
-      SECRET,
-    );
+    const { auth } = loadConfig({ ...LEAST, JWT_SECRET: undefined, JWT_SECRET_FILE: path });
+    expect(auth.jwtSecrets).toEqual([{ kid: 'default', secret: SECRET }]);
+    expect(auth.jwtSecretsFile).toEqual({ path, variable: 'JWT_SECRET' });
     expect(messageOf({ ...LEAST, JWT_SECRET_FILE: path })).toBe(
       'JWT_SECRET and JWT_SECRET_FILE are both set: keep one',
     );
@@ -104,7 +104,43 @@ describe('loadConfig', () => {
     expect(messageOf({ ...LEAST, NODE_ENV: 'production', JWT_SECRET: secret })).toBe(
       'JWT_SECRET is a placeholder: set a random one',
     );
-    expect(loadConfig({ ...LEAST, JWT_SECRET: secret }).auth.jwtSecret).toBe(secret);
+    expect(loadConfig({ ...LEAST, JWT_SECRET: secret }).auth.jwtSecrets[0]?.secret).toBe(secret);
+  });
+
+  it('reads a list of signing keys, the first of which signs', () => {
+    const list = [
+      { kid: 'b', secret: 'b'.repeat(40) },
+      { kid: 'a', secret: 'a'.repeat(40), notAfter: '2027-01-01T00:00:00Z' },
+    ];
+    const { auth } = loadConfig({ ...LEAST, JWT_SECRET: undefined, JWT_SECRETS: JSON.stringify(list) });
+    expect(auth.jwtSecrets).toEqual([list[0], { ...list[1], notAfter: new Date('2027-01-01T00:00:00Z') }]);
+    expect(auth.jwtSecretsFile).toBeUndefined();
+  });
+
+  it.each([
+    ['{', 'JWT_SECRETS must be a JSON list of secrets'],
+    ['{}', 'JWT_SECRETS must be a JSON list of secrets'],
+    ['[]', 'JWT_SECRETS must have at least one secret'],
+    ['[{"kid":"a","secret":"hunter2"}]', 'JWT_SECRETS [0] secret must have at least 32 bytes'],
+    [
+      `[{"kid":"a b","secret":"${SECRET}"}]`,
+      'JWT_SECRETS [0] kid must be 1 to 64 letters, digits, ".", "_" or "-"',
+    ],
+    [
+      `[{"kid":"a","secret":"${SECRET}"},{"kid":"a","secret":"${SECRET}"}]`,
+      'JWT_SECRETS has two secrets of one kid',
+    ],
+    [
+      `[{"kid":"a","secret":"${SECRET}","notAfter":"tomorrow"}]`,
+      'JWT_SECRETS [0] notAfter must be a time with a zone, as in 2027-01-01T00:00:00Z',
+    ],
+  ])('refuses JWT_SECRETS=%s', (value, message) => {
+    expect(messageOf({ ...LEAST, JWT_SECRET: undefined, JWT_SECRETS: value })).toBe(message);
+  });
+
+  it('refuses JWT_SECRET beside JWT_SECRETS', () => {
+    const list = JSON.stringify([{ kid: 'a', secret: SECRET }]);
+    expect(messageOf({ ...LEAST, JWT_SECRETS: list })).toBe('JWT_SECRETS and JWT_SECRET are both set: keep one');
   });
 
   it('every variable has its row in the README', () => {

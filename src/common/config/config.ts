@@ -1,3 +1,5 @@
+import type { JwtSecret } from './jwt-secrets.js';
+
 /**
  * The slices of the configuration. Each is an injection token of its own, so that a class asks for what
  * it uses and nothing else (`constructor(private readonly http: HttpConfig)`). Values are frozen.
@@ -26,12 +28,19 @@ export abstract class RedisConfig {
 }
 
 export abstract class AuthConfig {
-  /** Key of the HS256 signatures, at least 32 bytes. */
-  abstract readonly jwtSecret: string;
+  /** Keys of the HS256 signatures at the start; the first signs. */
+  abstract readonly jwtSecrets: readonly JwtSecret[];
+  /** Where they came from, when that was a file: it is read again when it changes (RULES 10.2). */
+  abstract readonly jwtSecretsFile: JwtSecretsFile | undefined;
   /** Life of an access token, seconds. */
   abstract readonly jwtTtl: number;
   /** Life of a login session, seconds. */
   abstract readonly sessionTtl: number;
+}
+
+export interface JwtSecretsFile {
+  readonly path: string;
+  readonly variable: 'JWT_SECRET' | 'JWT_SECRETS';
 }
 
 /** A named place for blobs: a local (or network) file system below `root`. */

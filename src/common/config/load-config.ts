@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { Config } from './config.js';
+import type { Config, JwtSecretsFile } from './config.js';
+import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
 
 /** Says which variable is wrong and what it should be; never its value, which may be a secret. */
 export class ConfigError extends Error {
@@ -16,6 +17,7 @@ const SECRETS = [
   'DATABASE_URL',
   'REDIS_URL',
   'JWT_SECRET',
+  'JWT_SECRETS',
   'VOLUMES',
   'ADMIN_PASSWORD',
   'ADMIN_INITIAL_PASSWORD',
@@ -35,8 +37,6 @@ const url = (schemes: readonly string[], what: string) =>
     const parsed = URL.parse(value);
     return parsed !== null && schemes.includes(parsed.protocol);
   }, what);
-
-const secret = z.string().refine((value) => Buffer.byteLength(value) >= 32, 'must have at least 32 bytes');
 
 const proxies = z.string().transform((value, context) => {
   const list = value.split(',').map((item) => item.trim());
@@ -90,7 +90,8 @@ const schema = z
     SHUTDOWN_DELAY: wholeNumber(0, 600).default(1),
     DATABASE_URL: url(['postgres:', 'postgresql:'], 'must be a postgres:// URL'),
     REDIS_URL: url(['redis:', 'rediss:'], 'must be a redis:// or rediss:// URL'),
-    JWT_SECRET: secret,
+    JWT_SECRET: oneJwtSecret.optional(),
+    JWT_SECRETS: jwtSecrets.optional(),
     JWT_TTL: wholeNumber(1, 86_400).default(900),
     SESSION_TTL: wholeNumber(60, 31_536_000).default(2_592_000),
     VOLUMES: volumes.default([
@@ -108,18 +109,35 @@ const schema = z
       .default('info'),
     NODE_ENV: z.string().default('development'),
   })
+  .refine((env) => env.JWT_SECRET !== undefined || env.JWT_SECRETS !== undefined, {
+    path: ['JWT_SECRET'],
+    message: 'is missing',
+    // Told together with what else is wrong.
+    when: () => true,
+  })
   .superRefine((env, context) => {
     if (!env.VOLUMES.some(({ name }) => name === env.DEFAULT_VOLUME)) {
       context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
     }
-    if (env.NODE_ENV === 'production' && PLACEHOLDER.test(env.JWT_SECRET)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['JWT_SECRET'],
-        message: 'is a placeholder: set a random one',
-      });
-    }
+    const variable = env.JWT_SECRETS === undefined ? 'JWT_SECRET' : 'JWT_SECRETS';
+    const wrong = wrongSecrets(env);
+    if (wrong !== undefined) context.addIssue({ code: 'custom', path: [variable], message: wrong });
   });
+
+interface SecretsOfEnvironment {
+  readonly JWT_SECRET?: readonly JwtSecret[] | undefined;
+  readonly JWT_SECRETS?: readonly JwtSecret[] | undefined;
+  readonly NODE_ENV: string;
+}
+
+function wrongSecrets(env: SecretsOfEnvironment): string | undefined {
+  const secrets = env.JWT_SECRETS ?? env.JWT_SECRET ?? [];
+  if (env.JWT_SECRETS !== undefined && env.JWT_SECRET !== undefined)
+    return 'and JWT_SECRET are both set: keep one';
+  if (env.NODE_ENV === 'production' && secrets.some(({ secret }) => PLACEHOLDER.test(secret)))
+    return 'is a placeholder: set a random one';
+  return undefined;
+}
 
 /** Every variable that `loadConfig` reads. */
 export const CONFIG_VARIABLES: readonly string[] = Object.keys(schema.shape);
@@ -130,7 +148,7 @@ export const CONFIG_VARIABLES: readonly string[] = Object.keys(schema.shape);
  * @throws ConfigError with every wrong variable, by name
  */
 export function loadConfig(environment: Environment): Config {
-  const env = parse(schema, environment);
+  const env = parse(schema, withSecretFiles(environment));
   return deepFreeze({
     http: {
       port: env.PORT,
@@ -141,12 +159,34 @@ export function loadConfig(environment: Environment): Config {
     },
     database: { url: env.DATABASE_URL },
     redis: { url: env.REDIS_URL },
-    auth: { jwtSecret: env.JWT_SECRET, jwtTtl: env.JWT_TTL, sessionTtl: env.SESSION_TTL },
+    auth: {
+      jwtSecrets: env.JWT_SECRETS ?? env.JWT_SECRET ?? [],
+      jwtSecretsFile: jwtSecretsFileOf(environment),
+      jwtTtl: env.JWT_TTL,
+      sessionTtl: env.SESSION_TTL,
+    },
     storage: { volumes: env.VOLUMES, defaultVolume: env.DEFAULT_VOLUME },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
     throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
     log: { level: env.LOG_LEVEL },
   });
+}
+
+function jwtSecretsFileOf(environment: Environment): JwtSecretsFile | undefined {
+  for (const variable of ['JWT_SECRETS', 'JWT_SECRET'] as const) {
+    const path = environment[`${variable}_FILE`];
+    if (path !== undefined && path !== '') return { path, variable };
+  }
+  return undefined;
+}
+
+/**
+ * The secrets of a file that has changed.
+ * @throws ConfigError that names the variable; then the old ones go on
+ */
+export function readJwtSecrets({ path, variable }: JwtSecretsFile): readonly JwtSecret[] {
+  const file = withSecretFiles({ [`${variable}_FILE`]: path });
+  return parse(variable === 'JWT_SECRETS' ? jwtSecrets : oneJwtSecret, file[variable] ?? '', variable);
 }
 
 /** The installation's first account, for the migration job; undefined when `ADMIN_EMAIL` is unset. */
@@ -168,7 +208,7 @@ const firstAccountSchema = z.object({
 
 /** @throws ConfigError with every wrong variable, by name */
 export function readFirstAccount(environment: Environment): FirstAccountConfig | undefined {
-  const env = parse(firstAccountSchema, environment);
+  const env = parse(firstAccountSchema, withSecretFiles(environment));
   if (env.ADMIN_EMAIL === undefined) return undefined;
   return {
     email: env.ADMIN_EMAIL,
@@ -177,13 +217,17 @@ export function readFirstAccount(environment: Environment): FirstAccountConfig |
   };
 }
 
-function parse<T>(shape: z.ZodType<T>, environment: Environment): T {
-  const result = shape.safeParse(withSecretFiles(environment), {
+/** @param variable when `value` is that of one variable alone */
+function parse<T>(shape: z.ZodType<T>, value: unknown, variable?: string): T {
+  const result = shape.safeParse(value, {
     error: (issue) => (issue.input === undefined ? 'is missing' : undefined),
   });
   if (result.success) return result.data;
+  const prefix = variable === undefined ? [] : [variable];
   throw new ConfigError(
-    result.error.issues.map((issue) => `${describePath(issue.path)} ${issue.message}`).join('\n'),
+    result.error.issues
+      .map((issue) => `${describePath([...prefix, ...issue.path])} ${issue.message}`)
+      .join('\n'),
   );
 }
 

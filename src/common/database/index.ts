@@ -3,3 +3,4 @@ export * from './data-source-options.js';
 export * from './database.module.js';
 export * from './run-migrations.js';
 export * from './schema-version.js';
+export * from './unique-violation.js';

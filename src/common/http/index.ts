@@ -1,12 +1,15 @@
 export * from './credentials.js';
 export * from './api-problems.js';
+export * from './big-int-id.js';
 export * from './big-int-id.pipe.js';
 export * from './byte-ranges.js';
 export * from './client-address.js';
 export * from './client-address.decorator.js';
 export * from './conditions.decorator.js';
 export { matchesTag } from './entity-tag.js';
+export * from './id-cursor.js';
 export * from './location.interceptor.js';
+export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';
 export * from './watch-body.js';

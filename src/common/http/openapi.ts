@@ -3,7 +3,7 @@ import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swag
 
 const DESCRIPTION = `Decides who may download what, and lets nginx or object storage move the bytes.
 
-Log in with \`POST /api/v1/auth/login\`, press **Authorize** and paste the \`accessToken\`.
+Log in with \`POST /api/v1/auth/login\`, press **Authorize** and paste the \`accessToken\`; programs use an API key.
 Errors are problem documents (RFC 9457); \`code\` is stable and \`requestId\` names the request in the logs.`;
 
 /** The document is the same wherever it is made: nothing of the installation goes into it. */
@@ -15,9 +15,13 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     .setVersion(version)
     .addServer('/')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'jwt')
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'apiKey')
     .addTag('downloads', 'The bytes of a file')
     .addTag('files', 'Files and what is known about them')
-    .addTag('auth', 'Login sessions')
+    .addTag('auth', 'Logging in, sessions and API keys')
+    .addTag('users', 'The people of a tenant')
+    .addTag('tenants', 'The companies of the installation')
+    .addTag('audit', 'What happened')
     .addTag('health', 'Probes')
     .build();
   return SwaggerModule.createDocument(app, document, {

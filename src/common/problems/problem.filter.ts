@@ -31,6 +31,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   for (const name of Object.keys(reply.getHeaders())) {
     if (!KEPT_HEADERS.has(name)) reply.removeHeader(name);
   }
+  problems.set(reply, problem.kind.code);
   lingerAfter(reply.raw, request.raw);
   void reply
     .status(problem.kind.status)
@@ -46,3 +47,10 @@ const KEPT_HEADERS = new Set([
   'ratelimit',
   'ratelimit-policy',
 ]);
+
+const problems = new WeakMap<FastifyReply, string>();
+
+/** @returns the code of the problem that the answer was, if it was one */
+export function problemOf(reply: FastifyReply): string | undefined {
+  return problems.get(reply);
+}

@@ -1,6 +1,7 @@
 import { Global, Inject, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { RedisConfig } from '../config/config.js';
+import { RedisIdentity } from './redis-identity.js';
 import { RedisPolicy } from './redis-policy.js';
 
 /** Milliseconds until a command that got no answer fails, so that the caller hears 503 within a second. */
@@ -18,6 +19,8 @@ function connect(config: RedisConfig): Redis {
     retryStrategy: (attempt) => Math.min(50 * attempt, 500),
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     enableAutoPipelining: true,
+    // A batch of its own already, which has waited for its turn of the event loop.
+    autoPipeliningIgnoredCommands: ['mget'],
     lazyConnect: true,
   });
   let down = false;
@@ -36,8 +39,8 @@ function connect(config: RedisConfig): Redis {
 
 @Global()
 @Module({
-  providers: [{ provide: Redis, inject: [RedisConfig], useFactory: connect }, RedisPolicy],
-  exports: [Redis, RedisPolicy],
+  providers: [{ provide: Redis, inject: [RedisConfig], useFactory: connect }, RedisIdentity, RedisPolicy],
+  exports: [Redis, RedisIdentity, RedisPolicy],
 })
 export class RedisModule implements OnApplicationShutdown {
   constructor(@Inject(Redis) private readonly redis: Redis) {}

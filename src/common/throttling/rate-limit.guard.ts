@@ -2,7 +2,7 @@ import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerModuleOptions, ThrottlerStorage } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { RATE_POLICY, type RatePolicy } from './rate-limit.js';
+import { COUNTERS, RATE_POLICY, type RateCounter, type RatePolicy } from './rate-limit.js';
 import { ThrottleSubject } from './throttle-subject.js';
 import { tooManyRequests } from './throttling.problems.js';
 
@@ -24,21 +24,20 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 
   protected override async handleRequest({ context, limit, ttl, throttler }: Check): Promise<boolean> {
-    const policy = throttler.name ?? 'api';
-    if (this.policyOf(context) !== policy) return true;
+    const counter = (throttler.name ?? 'api') as RateCounter;
+    if (!COUNTERS[this.policyOf(context)].includes(counter)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const count = await this.storageService.increment(
-      `${policy}:${this.subject.of(request)}`,
+      `${counter}:${this.subject.of(request, counter)}`,
       ttl,
       limit,
       ttl,
-      policy,
+      counter,
     );
-    void reply.headers({
-      'RateLimit-Policy': `"${policy}";q=${limit};w=${ttl / 1_000}`,
-      RateLimit: `"${policy}";r=${Math.max(0, limit - count.totalHits)};t=${count.timeToExpire}`,
-    });
+    const left = Math.max(0, limit - count.totalHits);
+    append(reply, 'RateLimit-Policy', `"${counter}";q=${limit};w=${ttl / 1_000}`);
+    append(reply, 'RateLimit', `"${counter}";r=${left};t=${count.timeToExpire}`);
     if (count.isBlocked) {
       throw tooManyRequests(`At most ${limit} requests in ${ttl / 1_000} s.`, count.timeToBlockExpire);
     }
@@ -52,4 +51,10 @@ export class RateLimitGuard extends ThrottlerGuard {
     ]);
     return given ?? 'api';
   }
+}
+
+/** Both are lists (draft-ietf-httpapi-ratelimit-headers-10 §3). */
+function append(reply: FastifyReply, name: string, item: string): void {
+  const before = reply.getHeader(name);
+  void reply.header(name, before === undefined ? item : `${String(before)}, ${item}`);
 }

@@ -1,7 +1,19 @@
 import { SetMetadata } from '@nestjs/common';
 
-/** Classes of routes with a limit of their own; `none` is for routes that are not counted here. */
+/** Classes of routes with limits of their own; `none` is for routes that are not counted here. */
 export type RatePolicy = 'api' | 'login' | 'none';
+
+/**
+ * What is counted: under `login` the account that is tried from an address, and as `login-address` all that come from
+ * there, whatever they try.
+ */
+export type RateCounter = 'api' | 'login' | 'login-address';
+
+export const COUNTERS: Readonly<Record<RatePolicy, readonly RateCounter[]>> = {
+  api: ['api'],
+  login: ['login', 'login-address'],
+  none: [],
+};
 
 export const RATE_POLICY = Symbol('RATE_POLICY');
 

@@ -6,6 +6,9 @@ import { RedisThrottlerStorage } from './redis-throttler-storage.js';
 /** Milliseconds: all limits are per minute. */
 const WINDOW = 60_000;
 
+/** Accounts that may log in from one address, such as an office's, as often as one may. */
+const ACCOUNTS_PER_ADDRESS = 10;
+
 @Module({
   providers: [RedisThrottlerStorage],
   exports: [RedisThrottlerStorage],
@@ -22,6 +25,7 @@ class ThrottlerStorageModule {}
         throttlers: [
           { name: 'api', ttl: WINDOW, limit: config.api },
           { name: 'login', ttl: WINDOW, limit: config.logins },
+          { name: 'login-address', ttl: WINDOW, limit: ACCOUNTS_PER_ADDRESS * config.logins },
         ],
       }),
     }),

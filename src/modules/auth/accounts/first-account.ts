@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import { type DataSource, IsNull } from 'typeorm';
 import type { PasswordHasher } from '../passwords/password-hasher.js';
 import { normaliseEmail } from './email.js';
 import { Tenant } from './tenant.entity.js';
@@ -24,7 +24,7 @@ export async function ensureFirstAccount(
   account: FirstAccount,
 ): Promise<'created' | 'exists'> {
   const email = normaliseEmail(account.email);
-  const existing = await database.getRepository(User).findOneBy({ email });
+  const existing = await database.getRepository(User).findOneBy({ email, deletedAt: IsNull() });
   if (existing !== null) {
     if (
       account.password !== undefined &&

@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 import type { Role } from '../principals/principal.js';
+import type { UserLimits } from './user-limits.js';
 
 @Entity('users')
 export class User {
@@ -16,18 +17,26 @@ export class User {
   @Column('varchar', { length: 254 })
   email!: string;
 
-  /** Argon2id in PHC string format. */
-  @Column('varchar', { name: 'password_hash', length: 255 })
-  passwordHash!: string;
+  /** Argon2id in PHC string format; null for users that come from an identity provider. */
+  @Column('varchar', { name: 'password_hash', length: 255, nullable: true })
+  passwordHash!: string | null;
 
   @Column('varchar', { length: 16 })
   role!: Role;
 
   @Column('jsonb', { default: {} })
-  limits!: Record<string, number>;
+  limits!: UserLimits;
 
   @Column('timestamptz', { name: 'disabled_at', nullable: true })
   disabledAt!: Date | null;
+
+  /** Raised when all sessions end: those of an earlier epoch are void. */
+  @Column('integer', { name: 'auth_epoch', default: 0 })
+  authEpoch!: number;
+
+  /** The row stays, for the files and the audit that name it. */
+  @Column('timestamptz', { name: 'deleted_at', nullable: true })
+  deletedAt!: Date | null;
 
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;

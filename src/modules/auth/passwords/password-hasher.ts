@@ -28,18 +28,18 @@ export class PasswordHasher implements OnApplicationShutdown {
     return this.run<string>({ kind: 'hash', password });
   }
 
-  /** @throws Problem `too-many-requests` (429) when the queue is full */
-  verify(hash: string, password: string): Promise<boolean> {
-    return this.run<boolean>({ kind: 'verify', hash, password });
-  }
-
-  /** The work of `verify` for an account that does not exist, so that its absence cannot be timed. */
-  async verifyNothing(password: string): Promise<false> {
+  /**
+   * @param hash null: there is none, since there is no such account or it has no password. That takes the same work, so that it
+   * cannot be timed, and is always wrong
+   * @throws Problem `too-many-requests` (429) when the queue is full
+   */
+  async verify(hash: string | null, password: string): Promise<boolean> {
+    if (hash !== null) return this.run<boolean>({ kind: 'verify', hash, password });
     this.decoy ??= this.hash('').catch((error: unknown) => {
       this.decoy = undefined;
       throw error;
     });
-    await this.verify(await this.decoy, password);
+    await this.run<boolean>({ kind: 'verify', hash: await this.decoy, password });
     return false;
   }
 

@@ -1,19 +1,30 @@
 import type { Principal } from './principal.js';
 
-/** What a route may ask for. The names are the scopes of API keys too (RULES 1.6). */
-export type Permission = 'download' | 'files:read' | 'files:write' | 'upload';
+/** What a route may ask for: the scopes of API keys, a closed list (RULES 1.6). */
+export const PERMISSIONS = [
+  'download',
+  'files:read',
+  'files:write',
+  'upload',
+  'tokens',
+  'tasks',
+  'stats',
+  'storage:credentials',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
 
 const OF_ANONYMOUS: ReadonlySet<Permission> = new Set<Permission>(['download']);
 
 /**
  * Whether this kind of caller may use such routes at all. Without I/O: which files it concerns is decided by `decide`
- * in file-meta. A login session has all rights of its user (RULES 1.6).
+ * in file-meta. A route without a permission is for people: an API key does not call it.
  */
-export function holdsPermission(principal: Principal, permission: Permission): boolean {
+export function holdsPermission(principal: Principal, permission: Permission | undefined): boolean {
   switch (principal.kind) {
     case 'user':
-      return true;
+      if (principal.credential.kind !== 'api-key') return true;
+      return permission !== undefined && principal.credential.scopes.has(permission);
     case 'anonymous':
-      return OF_ANONYMOUS.has(permission);
+      return permission === undefined || OF_ANONYMOUS.has(permission);
   }
 }

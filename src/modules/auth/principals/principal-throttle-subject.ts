@@ -2,18 +2,18 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { addressBlock, clientAddress } from '../../../common/http/index.js';
-import { ThrottleSubject } from '../../../common/throttling/index.js';
+import { type RateCounter, ThrottleSubject } from '../../../common/throttling/index.js';
 import { normaliseEmail } from '../accounts/email.js';
 import { principalOf } from './request-principal.js';
 
 /** The user; without one the address block, and for logins the account that is tried from there as well. */
 @Injectable()
 export class PrincipalThrottleSubject extends ThrottleSubject {
-  override of(request: FastifyRequest): string {
+  override of(request: FastifyRequest, counter: RateCounter): string {
     const principal = principalOf(request);
     if (principal.kind === 'user') return `user:${principal.userId}`;
     const block = `ip:${addressBlock(clientAddress(request))}`;
-    const account = triedAccount(request.body);
+    const account = counter === 'login' ? triedAccount(request.body) : undefined;
     return account === undefined ? block : `${block}:${account}`;
   }
 }

@@ -21,7 +21,7 @@ export class PrincipalGuard implements CanActivate {
       context.getClass(),
     ]);
     if (use === 'ignored') return true;
-    const principal = await this.resolver.resolve(request.headers);
+    const principal = await this.resolver.resolve(request);
     if (principal.kind === 'anonymous' && use !== 'optional') throw unauthenticated();
     setPrincipal(request, principal);
     return true;

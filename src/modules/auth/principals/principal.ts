@@ -1,6 +1,29 @@
+import type { Permission } from './permissions.js';
+
 /** RULES 1.5: `operator` runs the installation and is admin of its tenant; `admin` has its tenant; `user` itself. */
 export const ROLES = ['operator', 'admin', 'user'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** A login; it has all rights of its user (RULES 1.6). */
+export interface SessionCredential {
+  readonly kind: 'session';
+  readonly id: string;
+}
+
+/** A key for programs; it has the rights of its user within its scopes. */
+export interface ApiKeyCredential {
+  readonly kind: 'api-key';
+  readonly id: string;
+  readonly scopes: ReadonlySet<Permission>;
+}
+
+/** A token of a company's identity provider: it ends there, not here. */
+export interface OidcCredential {
+  readonly kind: 'oidc';
+  readonly issuer: string;
+}
+
+export type Credential = SessionCredential | ApiKeyCredential | OidcCredential;
 
 export interface UserPrincipal {
   readonly kind: 'user';
@@ -9,7 +32,7 @@ export interface UserPrincipal {
   readonly tenantId: string;
   readonly role: Role;
   readonly email: string;
-  readonly sessionId: string;
+  readonly credential: Credential;
 }
 
 export interface AnonymousPrincipal {

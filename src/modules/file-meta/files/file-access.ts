@@ -1,22 +1,29 @@
 import { Injectable } from '@nestjs/common';
-import { type Principal, unauthenticated } from '../../auth/index.js';
-import { forbidden } from '../../auth/index.js';
+import { type Subject, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { forbidden, type Principal, unauthenticated } from '../../auth/index.js';
 import { decide, type FileAction } from '../access/decide.js';
 import { fileGone, fileNotFound } from '../file-meta.problems.js';
-import { FilesRepository } from './files.repository.js';
+import { FilesRepository, type FileWithGrants } from './files.repository.js';
 import type { StoredFile } from './stored-file.js';
 
 /** The one way to a file: loads it together with what decides, and lets it out only when `decide` says so. */
 @Injectable()
 export class FileAccess {
-  constructor(private readonly files: FilesRepository) {}
+  private readonly cache: VersionedCache<FileWithGrants>;
+
+  constructor(
+    private readonly files: FilesRepository,
+    versions: Versions,
+  ) {
+    this.cache = new VersionedCache(versions);
+  }
 
   /**
    * @throws Problem `file-not-found` (404), `file-gone` (410), `forbidden` (403); for anonymous callers
    * `unauthenticated` (401) instead of 404, unknown ids included, so that nothing is told of what is not public
    */
   async open(id: string, caller: Principal, action: FileAction): Promise<StoredFile> {
-    const found = await this.files.findForCaller(id, caller);
+    const found = await this.find(id, caller);
     const decision =
       found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, new Date());
     if (found !== undefined && decision === 'allowed') return found.file;
@@ -28,5 +35,16 @@ export class FileAccess {
       default:
         throw caller.kind === 'anonymous' ? unauthenticated() : fileNotFound();
     }
+  }
+
+  /** The facts, not the decision: what expires is judged at each request (RULES 3.2). */
+  private find(id: string, caller: Principal): Promise<FileWithGrants | undefined> {
+    const user = caller.kind === 'user' ? caller : undefined;
+    const subjects: Subject[] = [`file:${id}`];
+    if (user !== undefined) subjects.push(`tenant:${user.tenantId}`);
+    return this.cache.get(`${id} ${user?.userId ?? ''} ${user?.role ?? ''}`, subjects, async () => {
+      const value = await this.files.findForCaller(id, caller);
+      return value && { value, subjects: [`file:${id}`, `tenant:${value.file.tenantId}`] };
+    });
   }
 }

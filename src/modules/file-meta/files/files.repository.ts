@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
+import { type EntityManager, Repository } from 'typeorm';
+import { RevokingTransaction } from '../../../common/revocation/index.js';
 import type { Principal, UserPrincipal } from '../../auth/index.js';
 import type { GrantFacts } from '../access/decide.js';
 import type { FileCursor } from './file-cursor.js';
@@ -69,7 +70,10 @@ interface RowWithGrants extends FileRow {
 
 @Injectable()
 export class FilesRepository {
-  constructor(@InjectRepository(File) private readonly files: Repository<File>) {}
+  constructor(
+    @InjectRepository(File) private readonly files: Repository<File>,
+    private readonly revoking: RevokingTransaction,
+  ) {}
 
   /** What there is to decide on whether `caller` may do something with the file; undefined: nothing to see. */
   async findForCaller(id: string, caller: Principal): Promise<FileWithGrants | undefined> {
@@ -115,7 +119,8 @@ export class FilesRepository {
     version: number | undefined,
   ): Promise<StoredFile | undefined> {
     const { filename, contentType, visibility, expiresAt } = change;
-    const [rows] = await this.files.query<[FileRow[], number]>(
+    const [rows] = await this.changing<[FileRow[], number]>(
+      file,
       `UPDATE files f SET
          filename = coalesce($4, f.filename), content_type = coalesce($5, f.content_type),
          visibility = coalesce($6, f.visibility), expires_at = CASE WHEN $7 THEN $8::timestamptz ELSE f.expires_at END,
@@ -139,13 +144,26 @@ export class FilesRepository {
   }
 
   /** @returns false when it was deleted already */
-  async markDeleted(id: string, tenantId: string): Promise<boolean> {
-    const [, count] = await this.files.query<[unknown[], number]>(
+  async markDeleted(file: StoredFile): Promise<boolean> {
+    const [, count] = await this.changing<[unknown[], number]>(
+      file,
       `UPDATE files SET deleted_at = now(), updated_at = now(), version = version + 1
        WHERE id = $1 AND tenant_id = $2 AND deleted_at IS NULL`,
-      [id, tenantId],
+      [file.id, file.tenantId],
     );
     return count > 0;
+  }
+
+  /** Every replica knows of the change at its next request. */
+  private changing<T>({ id, tenantId }: StoredFile, sql: string, values: unknown[]): Promise<T> {
+    return this.revoking.run(async (transaction: EntityManager, announce) => {
+      await transaction.query('SELECT FROM files WHERE id = $1 AND tenant_id = $2 FOR UPDATE', [
+        id,
+        tenantId,
+      ]);
+      await announce(`file:${id}`);
+      return transaction.query<T>(sql, values);
+    });
   }
 }
 

@@ -58,7 +58,7 @@ export class FilesService {
   /** The content stays until a sweep finds that no file has it: never removed by a request. */
   async delete(id: string, user: UserPrincipal): Promise<void> {
     const file = await this.access.open(id, user, 'manage');
-    if (!(await this.files.markDeleted(file.id, file.tenantId))) throw fileGone();
+    if (!(await this.files.markDeleted(file))) throw fileGone();
   }
 }
 

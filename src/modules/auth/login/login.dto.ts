@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsString, MaxLength, MinLength } from 'class-validator';
-import type { Role } from './principals/principal.js';
+import { ROLES, type Role } from '../principals/principal.js';
 
 export class LoginDto {
   /** @example admin@example.com */
@@ -15,7 +15,28 @@ export class LoginDto {
   password!: string;
 }
 
-export class AccessTokenDto {
+export class RefreshDto {
+  /** Of the answer before. */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(256)
+  refreshToken!: string;
+}
+
+export class ChangePasswordDto {
+  @IsString()
+  @MinLength(1)
+  @MaxLength(1024)
+  currentPassword!: string;
+
+  /** @example correct horse battery staple */
+  @IsString()
+  @MinLength(8)
+  @MaxLength(1024)
+  newPassword!: string;
+}
+
+export class TokensDto {
   /** For `Authorization: Bearer`. */
   accessToken!: string;
   /** @example Bearer */
@@ -23,6 +44,8 @@ export class AccessTokenDto {
   /** Seconds. @example 900 */
   @ApiProperty({ type: 'integer' })
   expiresIn!: number;
+  /** For `POST /api/v1/auth/refresh`, once. */
+  refreshToken!: string;
 }
 
 export class MeDto {
@@ -30,7 +53,7 @@ export class MeDto {
   id!: string;
   /** @example admin@example.com */
   email!: string;
-  @ApiProperty({ enum: ['operator', 'admin', 'user'] })
+  @ApiProperty({ enum: ROLES })
   role!: Role;
   /** @example 1 */
   tenantId!: string;

@@ -1,0 +1,23 @@
+import { registerDecorator } from 'class-validator';
+
+const MAX_BIGINT = 2n ** 63n - 1n;
+
+/** Whether it is the decimal text of a PostgreSQL identity: 1 … 2^63 − 1. */
+export function isBigIntId(value: unknown): value is string {
+  return typeof value === 'string' && /^[1-9]\d{0,18}$/.test(value) && BigInt(value) <= MAX_BIGINT;
+}
+
+/** The member of a DTO is such a text. */
+export function IsBigIntId(): PropertyDecorator {
+  return (target, property) => {
+    registerDecorator({
+      name: 'isBigIntId',
+      target: target.constructor,
+      propertyName: String(property),
+      validator: {
+        validate: isBigIntId,
+        defaultMessage: () => 'must be an id: a whole number from 1 to 9223372036854775807, as a string',
+      },
+    });
+  };
+}

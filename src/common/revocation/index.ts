@@ -1,0 +1,4 @@
+export * from './revocation.module.js';
+export * from './revoking-transaction.js';
+export * from './versioned-cache.js';
+export * from './versions.js';

@@ -1,0 +1,42 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * What happened to accounts and rights: written once, never changed. Without foreign keys, since a row outlives what it
+ * speaks of.
+ */
+export class AuditLog1763700500000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE audit_log (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        at timestamptz NOT NULL DEFAULT now(),
+        tenant_id bigint,
+        actor_id bigint,
+        actor_email varchar(254),
+        credential varchar(64),
+        action varchar(32) NOT NULL,
+        outcome varchar(16) NOT NULL,
+        object_kind varchar(16),
+        object_id varchar(64),
+        count integer NOT NULL DEFAULT 1,
+        ip varchar(64),
+        request_id varchar(64),
+        detail jsonb NOT NULL DEFAULT '{}'
+      )`);
+    await runner.query('CREATE INDEX audit_log_tenant ON audit_log (tenant_id, id)');
+    await runner.query('CREATE INDEX audit_log_actor ON audit_log (tenant_id, actor_id, id)');
+    await runner.query('CREATE INDEX audit_log_object ON audit_log (object_kind, object_id, id)');
+    await runner.query(`
+      CREATE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE EXCEPTION 'audit_log is append-only' USING ERRCODE = 'insufficient_privilege';
+      END $$`);
+    await runner.query(`
+      CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+      FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only()`);
+  }
+
+  down(): Promise<void> {
+    return Promise.reject(new Error('migrations only go forward'));
+  }
+}

@@ -1,0 +1,200 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
+import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
+import { Problem, validationFailed } from '../../../common/problems/index.js';
+import { RevokingTransaction } from '../../../common/revocation/index.js';
+import { isUniqueViolation } from '../../../common/database/index.js';
+import { AuditTrail } from '../audit/audit-trail.js';
+import { emailTaken, forbidden, ownAccount, tenantNotFound, userNotFound } from '../auth.problems.js';
+import { PasswordHasher } from '../passwords/password-hasher.js';
+import type { Actor } from '../principals/actor.js';
+import type { UserPrincipal } from '../principals/principal.js';
+import { normaliseEmail } from './email.js';
+import { endCredentials } from './end-credentials.js';
+import { changeLimits, type UserLimits } from './user-limits.js';
+import type { ChangeUserDto, ListUsersQuery, NewUserDto, UserDto, UserPageDto } from './users.dto.js';
+
+/** As the database has it. */
+type Row = Omit<UserDto, 'limits'> & { readonly limits: UserLimits };
+
+const COLUMNS = `id, email, role, tenant_id AS "tenantId", disabled_at IS NOT NULL AS disabled, limits,
+  created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+/** Users as admins see them: those of their tenant. An operator names the tenant, and is admin of its own. */
+@Injectable()
+export class UsersService {
+  constructor(
+    @InjectDataSource() private readonly database: DataSource,
+    private readonly passwords: PasswordHasher,
+    private readonly revoking: RevokingTransaction,
+    private readonly audit: AuditTrail,
+  ) {}
+
+  /** @throws Problem `forbidden` (403), `tenant-not-found` (404), `email-taken` (409) */
+  async create({ email: sent, password, role, tenant }: NewUserDto, actor: Actor): Promise<UserDto> {
+    const tenantId = tenantOf(tenant, actor.user);
+    requireMayGive(role, actor.user);
+    const email = normaliseEmail(sent);
+    const passwordHash = await this.passwords.hash(password);
+    try {
+      return await this.database.transaction(async (transaction) => {
+        const [user] = await transaction.query<UserDto[]>(
+          `INSERT INTO users (tenant_id, email, password_hash, role)
+           SELECT id, $2, $3, $4 FROM tenants WHERE id = $1 RETURNING ${COLUMNS}`,
+          [tenantId, email, passwordHash, role],
+        );
+        if (user === undefined) throw tenantNotFound();
+        await this.audit.record(transaction, {
+          ...actor,
+          tenantId,
+          action: 'user.create',
+          outcome: 'ok',
+          object: { kind: 'user', id: user.id },
+          detail: { email, role },
+        });
+        return user;
+      });
+    } catch (error) {
+      throw isUniqueViolation(error, 'users_email') ? emailTaken() : error;
+    }
+  }
+
+  /** By id. */
+  async list(query: ListUsersQuery, caller: UserPrincipal): Promise<UserPageDto> {
+    const values: unknown[] = [tenantOf(query.tenant, caller), query.limit + 1];
+    const conditions = ['tenant_id = $1', 'deleted_at IS NULL'];
+    const where = (sql: string, value: unknown): void => {
+      if (value !== undefined) conditions.push(sql.replace('?', `$${values.push(value)}`));
+    };
+    where('strpos(email, ?) > 0', query.email && normaliseEmail(query.email));
+    where('role = ?', query.role);
+    where('id > ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
+    const rows = await this.database.query<UserDto[]>(
+      `SELECT ${COLUMNS} FROM users WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT $2`,
+      values,
+    );
+    return pageOf(rows, query.limit);
+  }
+
+  /** @throws Problem `user-not-found` (404) */
+  async get(id: string, caller: UserPrincipal): Promise<UserDto> {
+    const user = await this.find(this.database.manager, id, caller);
+    if (user === undefined) throw userNotFound();
+    return user;
+  }
+
+  /**
+   * Takes effect at the user's next request, on every replica.
+   * @throws Problem `user-not-found` (404), `forbidden` (403), `own-account` (409), `validation-failed` (400)
+   */
+  async change(id: string, change: ChangeUserDto, actor: Actor): Promise<UserDto> {
+    if (Object.values(change).every((value) => value === undefined)) {
+      throw new Problem(validationFailed, { detail: 'Nothing to change: send at least one member.' });
+    }
+    const { role, disabled, password, limits } = change;
+    if (role !== undefined) requireMayGive(role, actor.user);
+    if (id === actor.user.userId && (role !== undefined || disabled === true)) {
+      throw ownAccount('Ask another admin to change your role or to disable you.');
+    }
+    // Before anything is locked: it takes a while.
+    const passwordHash = password === undefined ? null : await this.passwords.hash(password);
+    return this.revoking.run(async (transaction, announce) => {
+      const user = await this.open(transaction, id, actor);
+      await announce(`user:${id}`);
+      await transaction.query(
+        `UPDATE users SET
+           role = coalesce($2, role), password_hash = coalesce($3, password_hash), limits = $4, updated_at = now(),
+           disabled_at = CASE WHEN $5::boolean IS NULL THEN disabled_at WHEN $5 THEN coalesce(disabled_at, now()) END
+         WHERE id = $1`,
+        [
+          id,
+          role ?? null,
+          passwordHash,
+          JSON.stringify(limits === undefined ? user.limits : changeLimits(user.limits, limits)),
+          disabled ?? null,
+        ],
+      );
+      if (passwordHash !== null) await endCredentials(transaction, id);
+      await this.audit.record(transaction, {
+        ...actor,
+        tenantId: user.tenantId,
+        action: 'user.change',
+        outcome: 'ok',
+        object: { kind: 'user', id },
+        detail: { role, disabled, limits, ...(passwordHash !== null && { password: 'reset' }) },
+      });
+      const changed = await this.find(transaction, id, actor.user);
+      if (changed === undefined) throw userNotFound();
+      return changed;
+    });
+  }
+
+  /** The user is gone from the next request on; files and audit stay. @throws Problem as `change` */
+  async delete(id: string, actor: Actor): Promise<void> {
+    if (id === actor.user.userId) throw ownAccount('Ask another admin to delete you.');
+    await this.revoking.run(async (transaction, announce) => {
+      const user = await this.open(transaction, id, actor);
+      await announce(`user:${id}`);
+      await transaction.query('UPDATE users SET deleted_at = now(), updated_at = now() WHERE id = $1', [id]);
+      await endCredentials(transaction, id);
+      await this.audit.record(transaction, {
+        ...actor,
+        tenantId: user.tenantId,
+        action: 'user.delete',
+        outcome: 'ok',
+        object: { kind: 'user', id },
+        detail: { email: user.email },
+      });
+    });
+  }
+
+  /**
+   * Locks the row, and the caller's own in one order for all: of two operators who remove each other at once only one
+   * succeeds. Nobody changes an operator but an operator.
+   */
+  private async open(transaction: EntityManager, id: string, { user }: Actor): Promise<Row> {
+    await transaction.query('SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
+      [id, user.userId],
+    ]);
+    if (!(await mayStillAct(transaction, user))) throw forbidden();
+    const found = await this.find(transaction, id, user);
+    if (found === undefined) throw userNotFound();
+    requireMayGive(found.role, user);
+    return found;
+  }
+
+  private async find(
+    manager: EntityManager,
+    id: string,
+    { role, tenantId }: UserPrincipal,
+  ): Promise<Row | undefined> {
+    const [user] = await manager.query<Row[]>(
+      `SELECT ${COLUMNS} FROM users WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)`,
+      [id, role === 'operator' ? null : tenantId],
+    );
+    return user;
+  }
+}
+
+/** The caller's rights are those of the beginning of its request; by now it may have waited for a lock. */
+async function mayStillAct(transaction: EntityManager, { userId, role }: UserPrincipal): Promise<boolean> {
+  const rows = await transaction.query<unknown[]>(
+    'SELECT id FROM users WHERE id = $1 AND role = $2 AND disabled_at IS NULL AND deleted_at IS NULL',
+    [userId, role],
+  );
+  return rows.length > 0;
+}
+
+/** @throws Problem `forbidden` (403) for another's tenant, unless an operator asks */
+function tenantOf(tenant: string | undefined, caller: UserPrincipal): string {
+  if (tenant === undefined || tenant === caller.tenantId) return caller.tenantId;
+  if (caller.role !== 'operator') throw forbidden('Only operators name a tenant.');
+  return tenant;
+}
+
+function requireMayGive(role: string, caller: UserPrincipal): void {
+  if (role === 'operator' && caller.role !== 'operator') {
+    throw forbidden('Operators are made and changed by operators only.');
+  }
+}

@@ -1,0 +1,62 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import { type Loaded, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { invalidCredentials } from '../auth.problems.js';
+import type { UserPrincipal } from '../principals/principal.js';
+import { hashApiKey, prefixOf } from './api-key-text.js';
+import { ApiKeysRepository } from './api-keys.repository.js';
+
+interface KnownKey {
+  readonly principal: UserPrincipal;
+  readonly expiresAt: Date | null;
+}
+
+/** Users by their API keys. */
+@Injectable()
+export class ApiKeyPrincipals {
+  private readonly logger = new Logger(ApiKeyPrincipals.name);
+  private readonly cache: VersionedCache<KnownKey>;
+
+  constructor(
+    private readonly keys: ApiKeysRepository,
+    versions: Versions,
+  ) {
+    this.cache = new VersionedCache(versions);
+  }
+
+  /** @throws Problem `unauthenticated` (401) */
+  async resolve(text: string): Promise<UserPrincipal> {
+    const prefix = prefixOf(text);
+    if (prefix === undefined) throw invalidCredentials('not an API key');
+    const sha256 = hashApiKey(text);
+    const known = await this.cache.get(sha256, [], () => this.load(prefix, sha256));
+    if (known === undefined) throw invalidCredentials('no such API key, or revoked, or no such user');
+    if (known.expiresAt !== null && known.expiresAt <= new Date()) {
+      throw invalidCredentials('the API key has expired');
+    }
+    return known.principal;
+  }
+
+  private async load(prefix: string, sha256: string): Promise<Loaded<KnownKey> | undefined> {
+    const key = await this.keys.findUsable(prefix);
+    if (key === undefined || !timingSafeEqual(Buffer.from(key.sha256), Buffer.from(sha256))) return undefined;
+    this.keys.noteUse(key.id).catch((error: unknown) => {
+      this.logger.warn(`the last use of an API key is not noted: ${String(error)}`);
+    });
+    return {
+      value: {
+        principal: {
+          kind: 'user',
+          userId: key.userId,
+          userUid: key.userUid,
+          tenantId: key.tenantId,
+          role: key.role,
+          email: key.email,
+          credential: { kind: 'api-key', id: key.id, scopes: new Set(key.scopes) },
+        },
+        expiresAt: key.expiresAt,
+      },
+      subjects: [`user:${key.userId}`, `tenant:${key.tenantId}`],
+    };
+  }
+}

@@ -1,0 +1,64 @@
+import { ApiProperty } from '@nestjs/swagger';
+import {
+  ArrayMaxSize,
+  ArrayMinSize,
+  ArrayUnique,
+  IsIn,
+  IsISO8601,
+  IsOptional,
+  IsString,
+  Matches,
+  MaxLength,
+  MinLength,
+} from 'class-validator';
+import { PERMISSIONS, type Permission } from '../principals/permissions.js';
+
+export class NewApiKeyDto {
+  /** What it is for. @example nightly export */
+  @IsString()
+  @MinLength(1)
+  @MaxLength(100)
+  @Matches(/^[^\p{Cc}]*$/u, { message: 'must not have control characters' })
+  name!: string;
+
+  /** What it may do: nothing else. */
+  @ApiProperty({ enum: PERMISSIONS, isArray: true, example: ['download', 'files:read'] })
+  @ArrayMinSize(1)
+  @ArrayMaxSize(PERMISSIONS.length)
+  @ArrayUnique()
+  @IsIn(PERMISSIONS, { each: true })
+  scopes!: Permission[];
+
+  /** RFC 3339, in the future; without it the key does not expire. */
+  @ApiProperty({ type: 'string', format: 'date-time', required: false })
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' })
+  expiresAt?: string;
+}
+
+export class ApiKeyDto {
+  /** @example 3 */
+  id!: string;
+  /** @example nightly export */
+  name!: string;
+  /** How the key begins, to recognise it. @example dsk_k3q7zt5m2a */
+  prefix!: string;
+  @ApiProperty({ enum: PERMISSIONS, isArray: true })
+  scopes!: Permission[];
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true })
+  expiresAt!: Date | null;
+  /** To the minute. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true })
+  lastUsedAt!: Date | null;
+  createdAt!: Date;
+}
+
+export class CreatedApiKeyDto extends ApiKeyDto {
+  /** For `X-API-Key`. Shown now and never again. */
+  key!: string;
+}
+
+export class ApiKeyListDto {
+  items!: ApiKeyDto[];
+}

@@ -1,0 +1,96 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { IsIn, IsISO8601, IsOptional, Matches } from 'class-validator';
+import { IsBigIntId, PageQuery } from '../../../common/http/index.js';
+import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditAction, type AuditOutcome } from './audit-event.js';
+
+const WITH_ZONE = { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' };
+
+export class AuditQuery extends PageQuery {
+  @ApiProperty({ enum: AUDIT_ACTIONS, required: false })
+  @IsOptional()
+  @IsIn(AUDIT_ACTIONS)
+  action?: AuditAction;
+
+  @ApiProperty({ enum: AUDIT_OUTCOMES, required: false })
+  @IsOptional()
+  @IsIn(AUDIT_OUTCOMES)
+  outcome?: AuditOutcome;
+
+  /** Id of the user who did it. @example 7 */
+  @IsOptional()
+  @IsBigIntId()
+  actorId?: string;
+
+  /** @example user */
+  @IsOptional()
+  @IsIn(['user', 'tenant', 'api-key'])
+  objectKind?: string;
+
+  /** Together with objectKind. @example 7 */
+  @IsOptional()
+  @IsBigIntId()
+  objectId?: string;
+
+  /** Not before this time (RFC 3339). */
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, WITH_ZONE)
+  since?: string;
+
+  /** Before this time. */
+  @IsOptional()
+  @IsISO8601({ strict: true, strictSeparator: true })
+  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, WITH_ZONE)
+  until?: string;
+
+  /** Of this tenant only; operators see all. @example 1 */
+  @IsOptional()
+  @IsBigIntId()
+  tenant?: string;
+}
+
+export class AuditEntryDto {
+  /** @example 1042 */
+  id!: string;
+  at!: Date;
+  /** Null for what concerns no tenant. @example 1 */
+  @ApiProperty({ type: 'string', nullable: true })
+  tenantId!: string | null;
+  /** Who did it; null for callers that are not known. @example 7 */
+  @ApiProperty({ type: 'string', nullable: true })
+  actorId!: string | null;
+  /** As it was then. @example admin@example.com */
+  @ApiProperty({ type: 'string', nullable: true })
+  actorEmail!: string | null;
+  /** How they came in: session, api-key:<id>, oidc. @example session */
+  @ApiProperty({ type: 'string', nullable: true })
+  credential!: string | null;
+  @ApiProperty({ enum: AUDIT_ACTIONS })
+  action!: AuditAction;
+  @ApiProperty({ enum: AUDIT_OUTCOMES })
+  outcome!: AuditOutcome;
+  /** @example user */
+  @ApiProperty({ type: 'string', nullable: true })
+  objectKind!: string | null;
+  /** @example 8 */
+  @ApiProperty({ type: 'string', nullable: true })
+  objectId!: string | null;
+  /** Anonymous refusals are counted per minute and source. @example 1 */
+  @ApiProperty({ type: 'integer' })
+  count!: number;
+  /** Address, or the block of addresses that were counted together. @example 203.0.113.7 */
+  @ApiProperty({ type: 'string', nullable: true })
+  ip!: string | null;
+  /** Names the request in the logs. */
+  @ApiProperty({ type: 'string', nullable: true })
+  requestId!: string | null;
+  @ApiProperty({ type: 'object', additionalProperties: true })
+  detail!: Record<string, unknown>;
+}
+
+export class AuditPageDto {
+  items!: AuditEntryDto[];
+  /** For the next page; null on the last one. */
+  @ApiProperty({ type: 'string', nullable: true })
+  nextCursor!: string | null;
+}

@@ -1,0 +1,43 @@
+import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
+import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
+import { forbidden } from '../auth.problems.js';
+import type { UserPrincipal } from '../principals/principal.js';
+import type { AuditEntryDto, AuditPageDto, AuditQuery } from './audit.dto.js';
+
+@Injectable()
+export class AuditService {
+  constructor(@InjectDataSource() private readonly database: DataSource) {}
+
+  /** Newest first. An admin sees its tenant, an operator all. @throws Problem `forbidden` (403) for another's tenant */
+  async list(query: AuditQuery, user: UserPrincipal): Promise<AuditPageDto> {
+    const conditions = ['true'];
+    const values: unknown[] = [query.limit + 1];
+    const where = (sql: string, value: unknown): void => {
+      if (value !== undefined) conditions.push(sql.replace('?', `$${values.push(value)}`));
+    };
+    where('tenant_id = ?', tenantOf(query, user));
+    where('action = ?', query.action);
+    where('outcome = ?', query.outcome);
+    where('actor_id = ?', query.actorId);
+    where('object_kind = ?', query.objectKind);
+    where('object_id = ?', query.objectId);
+    where('at >= ?', query.since);
+    where('at < ?', query.until);
+    where('id < ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
+    const rows = await this.database.query<AuditEntryDto[]>(
+      `SELECT id, at, tenant_id AS "tenantId", actor_id AS "actorId", actor_email AS "actorEmail", credential, action, outcome,
+              object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail
+       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT $1`,
+      values,
+    );
+    return pageOf(rows, query.limit);
+  }
+}
+
+function tenantOf({ tenant }: AuditQuery, user: UserPrincipal): string | undefined {
+  if (user.role === 'operator') return tenant;
+  if (tenant !== undefined && tenant !== user.tenantId) throw forbidden();
+  return user.tenantId;
+}
