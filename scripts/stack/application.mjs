@@ -105,13 +105,18 @@ export function accelRoots(env) {
  * @param {object} options
  * @param {string} options.dataDir
  * @param {number} options.appPort
- * @param {Record<string, string>} options.env
+ * @param {number} options.number of this replica, from 1
+ * @param {number} options.replicas
+ * @param {Record<string, string>} options.env of the first replica
  * @param {'file' | 'inherit'} options.log
  * @param {'built' | 'watch'} options.mode watch: compiled and started anew at every change of src/
  * @returns {import('./part.mjs').PartSpec}
  */
-export function applicationSpec({ dataDir, appPort, env, log, mode }) {
-  const logFile = log === 'file' ? join(dataDir, 'log/app.log') : undefined;
+export function applicationSpec({ dataDir, appPort, number, replicas, env: first, log, mode }) {
+  /** @type {Record<string, string>} */
+  const env = { ...first, PORT: String(appPort) };
+  const logName = number === 1 ? 'app.log' : `app-${String(number)}.log`;
+  const logFile = log === 'file' ? join(dataDir, 'log', logName) : undefined;
   const built = [...NODE_FLAGS, join(ROOT, 'dist/src/main.js')];
   const watch = [
     join(ROOT, 'node_modules/@nestjs/cli/bin/nest.js'),
@@ -123,7 +128,7 @@ export function applicationSpec({ dataDir, appPort, env, log, mode }) {
   // There nest looks for node, which the user may have in an older version.
   const path = [dirname(applicationNode()), env.PATH ?? ''].join(delimiter);
   return {
-    name: 'application',
+    name: replicas === 1 ? 'application' : `application ${String(number)}`,
     command: {
       file: applicationNode(),
       args: mode === 'built' ? built : watch,

@@ -12,7 +12,7 @@ import { hasIpv6 } from './ports.mjs';
  * @typedef {object} NginxPlan
  * @property {string} dataDir
  * @property {number} publicPort
- * @property {number} appPort
+ * @property {readonly number[]} appPorts of the application's replicas
  * @property {ReadonlyMap<string, string>} volumeRoots absolute folders of the blobs that nginx sends itself, by volume
  * @property {number} uploadMaxSize bytes of the largest file
  */
@@ -71,7 +71,7 @@ function listenDirectives(port, ipv6) {
  * @param {NginxPlan} plan
  * @returns {Promise<import('./part.mjs').PartSpec>}
  */
-export async function nginxSpec({ dataDir, publicPort, appPort, volumeRoots, uploadMaxSize }) {
+export async function nginxSpec({ dataDir, publicPort, appPorts, volumeRoots, uploadMaxSize }) {
   const prefix = join(dataDir, 'nginx');
   const config = join(prefix, 'nginx.conf');
   const logFile = join(dataDir, 'log/nginx.log');
@@ -83,7 +83,10 @@ export async function nginxSpec({ dataDir, publicPort, appPort, volumeRoots, upl
       NGINX_USER_DIRECTIVE: process.getuid?.() === 0 ? 'user root;' : '',
       NGINX_PREFIX: pathInConfig(prefix, prefix),
       PUBLIC_LISTEN: listenDirectives(publicPort, await hasIpv6()),
-      APP_UPSTREAM: `server 127.0.0.1:${String(appPort)};`,
+      // Never put aside for a while: to be refused on loopback costs nothing, and a replica is back within seconds.
+      APP_UPSTREAM: appPorts
+        .map((port) => `server 127.0.0.1:${String(port)} max_fails=0;`)
+        .join('\n        '),
       VOLUME_ROOTS: [...volumeRoots]
         .map(([name, root]) => `${name} "${pathInConfig(root, prefix)}";`)
         .join('\n        '),

@@ -45,6 +45,7 @@ export class PartFailed extends Error {
     super([`${name} ${what}`, ...tails.map(({ path, tail }) => `── end of ${path}\n${tail}`)].join('\n'));
     this.name = 'PartFailed';
     this.part = name;
+    this.what = what;
   }
 }
 
@@ -122,7 +123,7 @@ export class Part {
     try {
       await this.#untilReady(signal);
     } catch (error) {
-      await this.stop();
+      await this.#end();
       throw error;
     }
   }
@@ -179,6 +180,10 @@ export class Part {
    */
   async stop() {
     this.#endAsked = true;
+    await this.#end();
+  }
+
+  async #end() {
     for (const { signal, seconds } of this.#spec.stopSteps) {
       const pid = this.pid;
       if (pid === undefined) return;
@@ -192,7 +197,7 @@ export class Part {
       deadline.abort();
     }
     if (this.pid === undefined) return;
-    this.kill('SIGKILL');
+    signalTree(this.pid, 'SIGKILL');
     await this.#exited;
   }
 

@@ -16,6 +16,9 @@ import { SaidError } from '../process/said-error.mjs';
 import { PartFailed } from './part.mjs';
 import { databaseAccount } from './database-account.mjs';
 
+/** The application's pool, and what its end leaves for a moment. */
+const CONNECTIONS_OF_A_REPLICA = 20;
+
 /** The superuser and the database of the stack. */
 const NAME = 'download_service';
 
@@ -25,6 +28,7 @@ const NAME = 'download_service';
  * @property {number} port
  * @property {string} password
  * @property {boolean} durable false: no fsync, for data that nobody misses
+ * @property {number} replicas of the application, each with a pool of its own
  */
 
 /**
@@ -150,7 +154,7 @@ function removeMisleadingPidFile(cluster) {
  * @param {PostgresPlan} plan an existing cluster
  * @returns {import('./part.mjs').PartSpec}
  */
-export function postgresSpec({ dataDir, port, durable }) {
+export function postgresSpec({ dataDir, port, durable, replicas }) {
   const bin = binFolder(dataDir);
   const cluster = join(dataDir, 'postgres');
   const account = databaseAccount(lstatSync(cluster));
@@ -160,7 +164,7 @@ export function postgresSpec({ dataDir, port, durable }) {
     listen_addresses: '127.0.0.1',
     port: String(port),
     unix_socket_directories: '',
-    max_connections: '200',
+    max_connections: String(Math.max(200, 40 + CONNECTIONS_OF_A_REPLICA * replicas)),
     log_destination: 'stderr',
     logging_collector: 'off',
     log_timezone: 'UTC',

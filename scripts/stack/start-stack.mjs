@@ -1,25 +1,30 @@
 import { isAbsolute, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Interrupted } from '../process/interrupted.mjs';
-import { rotateLog } from '../process/log-file.mjs';
 import { ROOT } from '../bootstrap/checkout.mjs';
 import { accelRoots, applicationEnvironment, applicationSpec } from './application.mjs';
 import { openDataFolder } from './data-folder.mjs';
 import { migrate } from './migrate.mjs';
 import { nginxSpec } from './nginx.mjs';
-import { Part } from './part.mjs';
 import { freePort } from './ports.mjs';
 import { databaseUrlOf, ensureCluster, postgresSpec } from './postgres.mjs';
 import { redisSpec, redisUrlOf } from './redis.mjs';
 import { Secrets } from './secrets.mjs';
+import { StackParts } from './stack-parts.mjs';
+import { startReplicas } from './start-replicas.mjs';
 
-/** @typedef {'postgres' | 'redis' | 'nginx' | 'app'} PartName */
+/** @typedef {import('./part.mjs').Part} Part */
+/** @typedef {import('./stack-parts.mjs').PartName} PartName */
 
 /**
  * @typedef {object} StackOptions
  * @property {string} dataDir relative to the checkout, or absolute; made when missing
  * @property {number | undefined} [publicPort] where nginx listens; undefined or 0: a free port
- * @property {number | undefined} [appPort] where the application listens on loopback; undefined or 0: a free port
+ * @property {number | undefined} [appPort] where the application listens on loopback, the first of them when there are
+ *   several; undefined or 0: a free port
+ * @property {number | undefined} [replicas] how many application processes run behind nginx; default 1
+ * @property {boolean | undefined} [restart] default false; true: an application process that ends by itself is started
+ *   again, instead of failing the stack
  * @property {Readonly<Record<string, string | undefined>> | undefined} [env] for the application, beside our own
  *   environment; undefined as a value takes a variable away
  * @property {boolean | undefined} [durable] default true; false: PostgreSQL without fsync, for tests
@@ -28,7 +33,8 @@ import { Secrets } from './secrets.mjs';
  *   generated password
  * @property {string | undefined} [databaseUrl] a PostgreSQL that runs already; then none is started
  * @property {string | undefined} [redisUrl] a Redis that runs already; then none is started
- * @property {'file' | 'inherit' | undefined} [appLog] default: file, `log/app.log` in the data folder
+ * @property {'file' | 'inherit' | undefined} [appLog] default: file, `log/app.log` in the data folder, `app-2.log` for the
+ *   second replica and so on
  * @property {'built' | 'watch' | undefined} [appMode] default: built; watch: compiled anew at every change
  * @property {Promise<unknown> | undefined} [built] awaited before the first thing from dist/ runs
  * @property {((line: string) => void) | undefined} [onProgress] a line for each step that is done
@@ -41,18 +47,20 @@ import { Secrets } from './secrets.mjs';
  * @property {string} dataDir
  * @property {string} publicUrl on this machine, by nginx, without a slash at the end
  * @property {number} publicPort
- * @property {string} appUrl the application itself
+ * @property {string} appUrl the application itself, the first of them when there are several
  * @property {number} appPort
+ * @property {readonly string[]} appUrls of all replicas
  * @property {string} databaseUrl
  * @property {string} redisUrl
- * @property {Record<string, string>} env the application's whole environment
+ * @property {Record<string, string>} env the application's whole environment; other replicas have another PORT
  * @property {import('./migrate.mjs').Admin} admin
  * @property {Part | undefined} postgres undefined when it is not one of the parts, or another's
  * @property {Part | undefined} redis
  * @property {Part | undefined} nginx
- * @property {Part | undefined} app
- * @property {Promise<Part>} failed resolves with the first part that ended though nobody asked it to
- * @property {() => Promise<void>} stop in order: application, nginx, Redis, PostgreSQL; again and again is allowed
+ * @property {Part | undefined} app the first of `apps`
+ * @property {readonly Part[]} apps the replicas, as `appUrls`; none when they are not one of the parts
+ * @property {Promise<Part>} failed resolves with the first part that ended though nobody asked it to, and is not started again
+ * @property {() => Promise<void>} stop in order: applications, nginx, Redis, PostgreSQL; again and again is allowed
  */
 
 /** As the application has it; bytes. */
@@ -63,8 +71,6 @@ const ALL_PARTS = /** @type {const} */ (['postgres', 'redis', 'nginx', 'app']);
 
 /** Why the other steps end when one has failed; the failure itself is what the caller hears of. */
 const GIVEN_UP = new Interrupted('SIGTERM');
-
-const STOP_ORDER = ['application', 'nginx', 'redis', 'postgres'];
 
 /**
  * @param {StackOptions} options
@@ -91,8 +97,11 @@ function portOr(port) {
   return port === undefined || port === 0 ? freePort() : Promise.resolve(port);
 }
 
+/** @param {number} port */
+const loopbackUrl = (port) => `http://127.0.0.1:${String(port)}`;
+
 /**
- * Starts PostgreSQL, Redis, nginx and the application, each on ports and data of its own, and resolves when all answer.
+ * Starts PostgreSQL, Redis, nginx and the application's replicas, each on ports and data of its own, and resolves when all answer.
  * The programs must be installed and dist/ must be built. Call it from the main thread: the end of the thread
  * that called it ends the stack.
  * @param {StackOptions} options
@@ -101,7 +110,9 @@ function portOr(port) {
 export async function startStack(options) {
   const {
     durable = true,
-    parts = ALL_PARTS,
+    parts: wantedParts = ALL_PARTS,
+    replicas = 1,
+    restart = false,
     built = Promise.resolve(),
     appLog = 'file',
     appMode = 'built',
@@ -112,35 +123,9 @@ export async function startStack(options) {
   const dataDir = isAbsolute(options.dataDir) ? options.dataDir : resolve(ROOT, options.dataDir);
   const folder = await openDataFolder(dataDir);
 
-  /** @type {Part[]} */
-  const started = [];
-  /** @type {(part: Part) => void} */
-  let reportFailure = () => undefined;
-  /** @type {Promise<Part>} */
-  const failed = new Promise((resolveFailed) => {
-    reportFailure = resolveFailed;
+  const parts = new StackParts(folder, (line) => {
+    reporter.line(line);
   });
-  const onChange = () => {
-    folder.record(started.flatMap((part) => (part.identity ? [{ name: part.name, ...part.identity }] : [])));
-  };
-  /** @type {(spec: import('./part.mjs').PartSpec) => Part} */
-  const addPart = (spec) => {
-    if (spec.logFile !== undefined) rotateLog(spec.logFile);
-    const part = new Part(spec, () => {
-      onChange();
-      if (!part.running && !part.endAsked) reportFailure(part);
-    });
-    started.push(part);
-    return part;
-  };
-  /** @type {Promise<void> | undefined} */
-  let stopping;
-  const stopAll = async () => {
-    // A user goes before what it uses, so that it can end what it has begun.
-    for (const name of STOP_ORDER) for (const part of started) if (part.name === name) await part.stop();
-    folder.release();
-  };
-  const stop = () => (stopping ??= stopAll());
 
   // One failure gives the other steps up too, whether they wait for a program or for a server.
   const failure = new AbortController();
@@ -170,9 +155,12 @@ export async function startStack(options) {
     const secrets = new Secrets(dataDir);
     const publicPort = await portOr(options.publicPort);
     const appPort = await portOr(options.appPort);
+    const otherPorts = await Promise.all(Array.from({ length: replicas - 1 }, freePort));
+    const appPorts = [appPort, ...otherPorts];
     const postgresPlan = {
       dataDir,
       durable,
+      replicas,
       port: await freePort(),
       password: secrets.ensure('postgres-password').value,
     };
@@ -192,29 +180,34 @@ export async function startStack(options) {
 
     const startPostgres = async () => {
       await ensureCluster(postgresPlan, signal);
-      const part = addPart(postgresSpec(postgresPlan));
-      await part.start(signal);
-      return part;
+      return parts.start('postgres', postgresSpec(postgresPlan), signal);
     };
-    const startRedis = async () => {
-      const part = addPart(redisSpec(redisPlan));
-      await part.start(signal);
-      return part;
-    };
+    const startRedis = () => parts.start('redis', redisSpec(redisPlan), signal);
     const startNginx = async () => {
-      const part = addPart(
-        await nginxSpec({
+      const spec = await nginxSpec({
+        dataDir,
+        publicPort,
+        appPorts,
+        volumeRoots: accelRoots(env),
+        uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
+      });
+      return parts.start('nginx', spec, signal);
+    };
+    const startApplications = () => {
+      const specs = appPorts.map((port, index) =>
+        applicationSpec({
           dataDir,
-          publicPort,
-          appPort,
-          volumeRoots: accelRoots(env),
-          uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
+          appPort: port,
+          number: index + 1,
+          replicas,
+          env,
+          log: appLog,
+          mode: appMode,
         }),
       );
-      await part.start(signal);
-      return part;
+      return startReplicas(specs, (spec) => parts.start('app', spec, signal, { restart }));
     };
-    const wanted = (/** @type {PartName} */ name) => parts.includes(name);
+    const wanted = (/** @type {PartName} */ name) => wantedParts.includes(name);
     const [postgres, redis, nginx] = await Promise.all([
       wanted('postgres') && options.databaseUrl === undefined ? step('postgres', startPostgres) : undefined,
       wanted('redis') && options.redisUrl === undefined ? step('redis', startRedis) : undefined,
@@ -224,21 +217,23 @@ export async function startStack(options) {
 
     /** @type {import('./migrate.mjs').Admin} */
     let admin = { email: options.admin?.email ?? 'admin@example.com', password: undefined, generated: false };
-    /** @type {Part | undefined} */
-    let app;
+    /** @type {Part[]} */
+    let apps = [];
     if (wanted('app')) {
       const asked = { email: admin.email, password: options.admin?.password };
       admin = await step('migrations', () => migrate({ dataDir, env, admin: asked, secrets, signal }));
-      app = addPart(applicationSpec({ dataDir, appPort, env, log: appLog, mode: appMode }));
-      const starting = app;
-      await step('application', () => starting.start(signal));
+      apps = await step(
+        replicas === 1 ? 'application' : `${String(replicas)} applications`,
+        startApplications,
+      );
     }
     return {
       dataDir,
       publicUrl: `http://localhost:${String(publicPort)}`,
       publicPort,
-      appUrl: `http://127.0.0.1:${String(appPort)}`,
+      appUrl: loopbackUrl(appPort),
       appPort,
+      appUrls: appPorts.map(loopbackUrl),
       databaseUrl,
       redisUrl,
       env,
@@ -246,14 +241,15 @@ export async function startStack(options) {
       postgres,
       redis,
       nginx,
-      app,
-      failed,
-      stop,
+      app: apps[0],
+      apps,
+      failed: parts.failed,
+      stop: () => parts.stop(),
     };
   } catch (error) {
     failure.abort(GIVEN_UP);
     await Promise.allSettled(steps);
-    await stop();
+    await parts.stop();
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
+import { type Stack, type StackOptions, startStack } from '../../scripts/stack/start-stack.mjs';
 import { Api } from './api.js';
 
 export const ADMIN = { email: 'admin@example.com', password: 'first light in november' };
@@ -12,15 +12,32 @@ export interface OwnStack {
   /** Without credentials, through nginx. */
   readonly anonymous: Api;
   readonly admin: Api;
+  /** The lines that a terminal would show. */
+  readonly said: readonly string[];
 }
 
-/** A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. */
-export function useOwnStack(env: Record<string, string> = {}): OwnStack {
-  const own = {} as { -readonly [K in keyof OwnStack]: OwnStack[K] };
+/**
+ * A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. With `restart` an end that the suite
+ * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`.
+ */
+export function useOwnStack(
+  env: Record<string, string> = {},
+  { replicas, restart }: Pick<StackOptions, 'replicas' | 'restart'> = {},
+): OwnStack {
+  const said: string[] = [];
+  const own = { said } as unknown as { -readonly [K in keyof OwnStack]: OwnStack[K] };
   let dataDir: string;
   beforeAll(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'download-service-own-'));
-    own.stack = await startStack({ dataDir, durable: false, admin: ADMIN, env });
+    own.stack = await startStack({
+      dataDir,
+      durable: false,
+      admin: ADMIN,
+      env,
+      replicas,
+      restart,
+      onProgress: (line) => said.push(line),
+    });
     own.anonymous = new Api(own.stack.publicUrl);
     own.admin = await own.anonymous.login(ADMIN.email, ADMIN.password);
   });
