@@ -14,7 +14,7 @@ describe('request rate', () => {
   let redis: Redis;
 
   beforeAll(() => {
-    seed = Seed.open(own.stack.databaseUrl);
+    seed = Seed.open(own.stack);
     redis = new Redis(own.stack.redisUrl);
   });
   afterAll(async () => {

@@ -14,7 +14,7 @@ describe('uploads that are cut short by a crash', () => {
   const root = () => join(own.stack.dataDir, 'blobs');
 
   beforeAll(() => {
-    seed = Seed.open(own.stack.databaseUrl);
+    seed = Seed.open(own.stack);
   });
   afterAll(() => seed.close());
 

@@ -49,29 +49,50 @@ export function multipart(parts: readonly Part[]): { body: Buffer; headers: Reco
 
 /** A caller of the service, with or without credentials. */
 export class Api {
+  /** @param apiKey instead of a token */
   constructor(
     readonly origin: string,
     readonly token?: string,
+    readonly apiKey?: string,
   ) {}
 
   /** The same caller by another way, for instance past nginx. */
   via(origin: string): Api {
-    return new Api(origin, this.token);
+    return new Api(origin, this.token, this.apiKey);
   }
 
   as(token: string | undefined): Api {
     return new Api(this.origin, token);
   }
 
+  withKey(apiKey: string): Api {
+    return new Api(this.origin, undefined, apiKey);
+  }
+
   send(path: string, request: Request = {}): Promise<Answer> {
-    const authorization = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
-    return send(this.origin, path, { ...request, headers: { ...authorization, ...request.headers } });
+    const credentials = {
+      ...(this.token !== undefined && { Authorization: `Bearer ${this.token}` }),
+      ...(this.apiKey !== undefined && { 'X-API-Key': this.apiKey }),
+    };
+    return send(this.origin, path, { ...request, headers: { ...credentials, ...request.headers } });
   }
 
   post(path: string, json: unknown): Promise<Answer> {
+    return this.sendJson('POST', path, json);
+  }
+
+  patch(path: string, json: unknown): Promise<Answer> {
+    return this.sendJson('PATCH', path, json);
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.send(path, { method: 'DELETE' });
+  }
+
+  private sendJson(method: string, path: string, json: unknown): Promise<Answer> {
     const body = JSON.stringify(json);
     return this.send(path, {
-      method: 'POST',
+      method,
       body,
       headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
     });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hash } from '@node-rs/argon2';
+import { Redis } from 'ioredis';
 import pg from 'pg';
 import type { Role } from '../../src/modules/auth/index.js';
 
@@ -12,17 +13,34 @@ export interface SeededUser {
 
 /** Writes to the database what has no route yet, or what a test must not go through a route for. */
 export class Seed {
-  private constructor(private readonly database: pg.Pool) {}
+  private constructor(
+    private readonly database: pg.Pool,
+    readonly redis: Redis,
+  ) {}
 
-  static open(databaseUrl: string): Seed {
+  static open({ databaseUrl, redisUrl }: { databaseUrl: string; redisUrl: string }): Seed {
     const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
     // Suites stop the server under its idle connections.
     pool.on('error', () => undefined);
-    return new Seed(pool);
+    const redis = new Redis(redisUrl, { lazyConnect: true });
+    redis.on('error', () => undefined);
+    return new Seed(pool, redis);
   }
 
-  close(): Promise<void> {
-    return this.database.end();
+  async close(): Promise<void> {
+    this.redis.disconnect();
+    await this.database.end();
+  }
+
+  /** What was written past the service is known to it from now on, as after a change of its own. */
+  async changed(subject: `${'user' | 'tenant' | 'file'}:${string}`): Promise<void> {
+    await this.redis.del(`version:{${subject}}`);
+  }
+
+  /** Wrong passwords make an account wait: here they are forgotten. */
+  async forgetLoginFailures(): Promise<void> {
+    const keys = await this.redis.keys('login-failures:*');
+    if (keys.length > 0) await this.redis.del(keys);
   }
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
@@ -72,9 +90,11 @@ export class Seed {
         expiresAt,
       ],
     );
+    await this.changed(`file:${fileId}`);
   }
 
   async expireFile(fileId: string): Promise<void> {
     await this.query(`UPDATE files SET expires_at = now() - interval '1 second' WHERE id = $1`, [fileId]);
+    await this.changed(`file:${fileId}`);
   }
 }

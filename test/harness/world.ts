@@ -8,6 +8,7 @@ export interface World {
   readonly stack: SharedStack;
   readonly seed: Seed;
   readonly tenantId: string;
+  readonly foreignTenantId: string;
   readonly anonymous: Api;
   /** Uploads; what it uploads is its own. */
   readonly owner: Api;
@@ -16,6 +17,9 @@ export interface World {
   readonly member: Api;
   readonly memberAccount: SeededUser;
   readonly admin: Api;
+  readonly adminAccount: SeededUser;
+  /** Runs the installation; of the tenant `default`. */
+  readonly operator: Api;
   /** User and admin of another tenant. */
   readonly foreign: Api;
   readonly foreignAdmin: Api;
@@ -29,7 +33,7 @@ export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
   const world = {} as { -readonly [K in keyof World]: World[K] };
   beforeAll(async () => {
     world.stack = inject('stack');
-    const seed = (world.seed = Seed.open(world.stack.databaseUrl));
+    const seed = (world.seed = Seed.open(world.stack));
     const [tenantId, foreignTenantId] = await Promise.all([seed.tenant(), seed.tenant()]);
     const [owner, member, admin, foreign, foreignAdmin] = await Promise.all([
       seed.user(tenantId),
@@ -40,14 +44,17 @@ export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
     ]);
     const anonymous = new Api(mode === 'accel' ? world.stack.publicUrl : world.stack.streamUrl);
     const login = ({ email, password }: SeededUser): Promise<Api> => anonymous.login(email, password);
-    Object.assign(world, { tenantId, anonymous, ownerAccount: owner, memberAccount: member });
-    [world.owner, world.member, world.admin, world.foreign, world.foreignAdmin] = await Promise.all([
-      login(owner),
-      login(member),
-      login(admin),
-      login(foreign),
-      login(foreignAdmin),
-    ]);
+    Object.assign(world, { tenantId, foreignTenantId, anonymous });
+    Object.assign(world, { ownerAccount: owner, memberAccount: member, adminAccount: admin });
+    [world.owner, world.member, world.admin, world.foreign, world.foreignAdmin, world.operator] =
+      await Promise.all([
+        login(owner),
+        login(member),
+        login(admin),
+        login(foreign),
+        login(foreignAdmin),
+        anonymous.login(world.stack.admin.email, world.stack.admin.password),
+      ]);
   });
   afterAll(() => world.seed.close());
   return world;

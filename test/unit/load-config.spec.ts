@@ -140,7 +140,9 @@ describe('loadConfig', () => {
 
   it('refuses JWT_SECRET beside JWT_SECRETS', () => {
     const list = JSON.stringify([{ kid: 'a', secret: SECRET }]);
-    expect(messageOf({ ...LEAST, JWT_SECRETS: list })).toBe('JWT_SECRETS and JWT_SECRET are both set: keep one');
+    expect(messageOf({ ...LEAST, JWT_SECRETS: list })).toBe(
+      'JWT_SECRETS and JWT_SECRET are both set: keep one',
+    );
   });
 
   it('every variable has its row in the README', () => {

@@ -22,10 +22,10 @@ describeInBrowser('a person tries the API in Swagger UI', () => {
     const { page } = browser;
     await page.getByRole('button', { name: 'Authorize' }).click();
     await page.getByLabel('auth-bearer-value').fill(token);
-    await page.getByRole('button', { name: 'Apply credentials' }).click();
+    await page.getByRole('button', { name: 'Apply credentials' }).first().click();
     await page.getByText('Authorized').waitFor();
     await browser.screenshot('Authorize');
-    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByRole('button', { name: 'Close' }).first().click();
   };
   const unfold = async (tag: string, operationId: string): Promise<Locator> => {
     const operation = browser.page.locator(`#operations-${tag}-${operationId}`);

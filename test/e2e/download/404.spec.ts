@@ -50,7 +50,7 @@ describe.each(MODES)('GET /download/:fileId → 404 (%s)', (mode) => {
     const user = await world.anonymous.login(account.email, account.password);
     const file = await user.upload(randomBytes(10), { visibility: 'public' });
     expect((await world.anonymous.download(file.id)).status).toBe(200);
-    await world.seed.query('UPDATE tenants SET suspended_at = now() WHERE id = $1', [tenantId]);
+    await world.operator.patch(`/api/v1/tenants/${tenantId}`, { suspended: true });
     expectProblem(await world.anonymous.download(file.id), 401, 'unauthenticated');
     expectProblem(await user.download(file.id), 401, 'unauthenticated');
   });
