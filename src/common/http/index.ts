@@ -12,4 +12,5 @@ export * from './location.interceptor.js';
 export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';
+export * from './route-metadata.js';
 export * from './watch-body.js';
