@@ -31,7 +31,7 @@ const ROLE = 'must be "operator", "admin" or "user"';
 /** Whether what is fetched from there comes from whom the URL names, or from this very machine. */
 export function isTrustworthyUrl(value: string): boolean {
   const url = URL.parse(value);
-  if (url === null || url.username !== '' || url.password !== '') return false;
+  if (url?.username !== '' || url.password !== '') return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }
 
