@@ -101,6 +101,7 @@ export class UsersService {
     const passwordHash = password === undefined ? null : await this.passwords.hash(password);
     return this.revoking.run(async (transaction, announce) => {
       const user = await this.open(transaction, id, actor);
+      if (passwordHash !== null) await requireHasPassword(transaction, id);
       await announce(`user:${id}`);
       await transaction.query(
         `UPDATE users SET
@@ -184,6 +185,15 @@ async function mayStillAct(transaction: EntityManager, { userId, role }: UserPri
     [userId, role],
   );
   return rows.length > 0;
+}
+
+/** @throws Problem `forbidden` (403) for users of an identity provider: a password would be a way past it */
+async function requireHasPassword(transaction: EntityManager, id: string): Promise<void> {
+  const rows = await transaction.query<unknown[]>(
+    'SELECT id FROM users WHERE id = $1 AND password_hash IS NOT NULL',
+    [id],
+  );
+  if (rows.length === 0) throw forbidden('This user logs in at its identity provider.');
 }
 
 /** @throws Problem `forbidden` (403) for another's tenant, unless an operator asks */
