@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { cp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem } from '../harness/api.js';
@@ -9,6 +12,26 @@ import { useOwnStack } from '../harness/own-stack.js';
 import { Seed, type SeededUser } from '../harness/seed.js';
 
 const ME = '/api/v1/auth/me';
+
+/** A client that stops reading at the first bytes until it is told to go on. */
+class Slow {
+  private readonly first = Promise.withResolvers<undefined>();
+  private readonly resume = Promise.withResolvers<undefined>();
+  readonly begun = this.first.promise;
+
+  goOn(): void {
+    this.resume.resolve(undefined);
+  }
+
+  async get(origin: string, path: string, token: string): Promise<Buffer> {
+    const outgoing = request(`${origin}${path}`, { headers: { Authorization: `Bearer ${token}` } }).end();
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+    expect(incoming.statusCode).toBe(200);
+    this.first.resolve(undefined);
+    await this.resume.promise;
+    return buffer(incoming);
+  }
+}
 
 /** RULES 3: gone at the next request, on every replica, for good. */
 describe('revocation on two replicas', () => {
@@ -248,6 +271,19 @@ describe('revocation on two replicas', () => {
       expectProblem(await askMe(user)(index), 401, 'unauthenticated');
       expectProblem(await askMe(loggedOut)(index), 401, 'unauthenticated');
     }
+  });
+
+  it('a user disabled in the middle of a download: what is under way ends whole, its continuation is refused', async () => {
+    const { account, user } = await someone();
+    const bytes = randomBytes(24 * 2 ** 20);
+    const { id } = await user.upload(bytes);
+    const slow = new Slow();
+    const download = slow.get(own.stack.publicUrl, `/download/${id}`, user.token ?? '');
+    await slow.begun;
+    expect((await admin(0).patch(`/api/v1/users/${account.id}`, { disabled: true })).status).toBe(200);
+    expectProblem(await user.download(id, { Range: 'bytes=100-' }), 401, 'unauthenticated');
+    slow.goOn();
+    expect((await download).equals(bytes)).toBe(true);
   });
 
   async function untilServed(ask: () => Promise<Answer>): Promise<void> {
