@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
+import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { forbidden } from '../auth.problems.js';
 import type { UserPrincipal } from '../principals/principal.js';
 import type { AuditEntryDto, AuditPageDto, AuditQuery } from './audit.dto.js';
@@ -10,8 +11,16 @@ import type { AuditEntryDto, AuditPageDto, AuditQuery } from './audit.dto.js';
 export class AuditService {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
-  /** Newest first. An admin sees its tenant, an operator all. @throws Problem `forbidden` (403) for another's tenant */
+  /**
+   * Newest first. An admin sees its tenant, an operator all.
+   * @throws Problem `forbidden` (403) for another's tenant, `validation-failed` (400) for ids of no kind
+   */
   async list(query: AuditQuery, user: UserPrincipal): Promise<AuditPageDto> {
+    if (query.objectId !== undefined && query.objectKind === undefined) {
+      throw new Problem(validationFailed, {
+        errors: [{ field: 'objectKind', message: 'must come with objectId' }],
+      });
+    }
     const conditions = ['true'];
     const values: unknown[] = [query.limit + 1];
     const where = (sql: string, value: unknown): void => {
@@ -23,8 +32,8 @@ export class AuditService {
     where('actor_id = ?', query.actorId);
     where('object_kind = ?', query.objectKind);
     where('object_id = ?', query.objectId);
-    where('at >= ?', query.since);
-    where('at < ?', query.until);
+    where('at >= ?', query.since && new Date(query.since));
+    where('at < ?', query.until && new Date(query.until));
     where('id < ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
     const rows = await this.database.query<AuditEntryDto[]>(
       `SELECT id, at, tenant_id AS "tenantId", actor_id AS "actorId", actor_email AS "actorEmail", credential, action, outcome,
