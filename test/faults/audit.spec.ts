@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
@@ -119,7 +120,15 @@ describe('refusals in the audit', () => {
     for (let round = 0; round < 20; round += 1) {
       const socket = createConnection(Number(port), '127.0.0.1');
       socket.on('error', () => undefined);
-      socket.write('GET /api/v1/auth/me HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n', () => {
+      // Such a key has to be looked up: the client is gone before the answer.
+      const key = `dsk_${'a'.repeat(10)}_${randomBytes(32).toString('base64url')}`;
+      const request = [
+        'GET /api/v1/auth/me HTTP/1.1',
+        'Host: x',
+        'X-Forwarded-For: 192.0.2.7',
+        `X-API-Key: ${key}`,
+      ];
+      socket.write(`${request.join('\r\n')}\r\n\r\n`, () => {
         socket.destroy();
       });
       await sleep(5);

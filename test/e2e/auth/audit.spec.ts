@@ -337,6 +337,10 @@ describe('GET /api/v1/audit', () => {
         object_id: String(place % 5),
       });
     }
+    // Several of one moment, and moments that differ by a microsecond.
+    for (let place = 0; place < TOTAL; place += 1) {
+      await insert(world.tenantId, { at: `2019-01-01T00:00:00.00000${Math.floor(place / 3)}Z` });
+    }
     await insert(world.foreignTenantId, { at: new Date(Date.UTC(2020, 0, 2)) });
     await insert(null, { at: new Date(Date.UTC(2020, 0, 2)), ip: `w-${world.tenantId}` });
   });
@@ -371,14 +375,14 @@ describe('GET /api/v1/audit', () => {
     'pages of %i are complete and without doubles while rows come in',
     async (limit) => {
       const before = await world.seed.query<{ id: string }>(
-        `SELECT id FROM audit_log WHERE tenant_id = $1 AND at < '2020-02-01' ORDER BY id DESC`,
+        `SELECT id FROM audit_log WHERE tenant_id = $1 AND at < '2020-01-01' ORDER BY at DESC, id DESC`,
         [world.tenantId],
       );
       const seen: string[] = [];
       let cursor: string | null = null;
       do {
         const next: string = cursor === null ? '' : `&cursor=${cursor}`;
-        const page = await list(world.admin, `?until=2020-02-01T00:00:00Z&limit=${limit}${next}`);
+        const page = await list(world.admin, `?until=2020-01-01T00:00:00Z&limit=${limit}${next}`);
         expect(page.items.length).toBeLessThanOrEqual(limit);
         expect(page.items.length).toBeGreaterThan(0);
         seen.push(...page.items.map(({ id }) => id));
@@ -413,6 +417,9 @@ describe('GET /api/v1/audit', () => {
     ['limit=201', ['limit']],
     ['limit=x', ['limit']],
     ['cursor=x', ['cursor']],
+    [`cursor=${Buffer.from('7').toString('base64url')}`, ['cursor']],
+    [`cursor=${Buffer.from('1.9223372036854775808').toString('base64url')}`, ['cursor']],
+    [`cursor=${Buffer.from('9999999999999999.1 ').toString('base64url')}`, ['cursor']],
     ['user=1', ['user']],
   ])('400: %s', async (query, fields) => {
     const answer = await world.admin.send(`/api/v1/audit?${query}`);

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { forbidden } from '../auth.problems.js';
 import type { UserPrincipal } from '../principals/principal.js';
+import { type AuditPlace, decodeAuditCursor, encodeAuditCursor } from './audit-cursor.js';
 import type { AuditEntryDto, AuditPageDto, AuditQuery } from './audit.dto.js';
 
 @Injectable()
@@ -34,14 +34,25 @@ export class AuditService {
     where('object_id = ?', query.objectId);
     where('at >= ?', query.since && new Date(query.since));
     where('at < ?', query.until && new Date(query.until));
-    where('id < ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
-    const rows = await this.database.query<AuditEntryDto[]>(
+    if (query.cursor !== undefined) {
+      const { micros, id } = decodeAuditCursor(query.cursor);
+      conditions.push(
+        `(at, id) < (timestamptz 'epoch' + $${values.push(micros)}::bigint * interval '1 microsecond', $${values.push(id)})`,
+      );
+    }
+    const rows = await this.database.query<(AuditEntryDto & AuditPlace)[]>(
       `SELECT id, at, tenant_id AS "tenantId", actor_id AS "actorId", actor_email AS "actorEmail", credential, action, outcome,
-              object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail
-       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT $1`,
+              object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail,
+              (extract(epoch FROM at) * 1000000)::bigint AS micros
+       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY at DESC, id DESC LIMIT $1`,
       values,
     );
-    return pageOf(rows, query.limit);
+    const page = rows.slice(0, query.limit);
+    const last = page.at(-1);
+    return {
+      items: page.map(({ micros: _, ...entry }) => entry),
+      nextCursor: rows.length > query.limit && last ? encodeAuditCursor(last) : null,
+    };
   }
 }
 
