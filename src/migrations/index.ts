@@ -5,7 +5,6 @@ import { FileLists1763700200000 } from './1763700200000-file-lists.js';
 import { PendingObjects1763700300000 } from './1763700300000-pending-objects.js';
 import { Credentials1763700400000 } from './1763700400000-credentials.js';
 import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
-import { IdentityClaims1763700550000 } from './1763700550000-identity-claims.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -15,5 +14,4 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   PendingObjects1763700300000,
   Credentials1763700400000,
   AuditLog1763700500000,
-  IdentityClaims1763700550000,
 ];

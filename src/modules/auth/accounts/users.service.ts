@@ -123,7 +123,7 @@ export class UsersService {
         action: 'user.change',
         outcome: 'ok',
         object: { kind: 'user', id },
-        detail: { role, disabled, limits, ...(passwordHash !== null && { password: 'reset' }) },
+        detail: { role, disabled, limits, ...(passwordHash !== null && { passwordReset: true }) },
       });
       const changed = await this.find(transaction, id, actor.user);
       if (changed === undefined) throw userNotFound();
