@@ -59,6 +59,27 @@ export interface FsVolume {
   readonly delivery: 'accel' | 'stream';
 }
 
+/** A named place for blobs: a bucket of any S3-compatible store. */
+export interface S3Volume {
+  readonly name: string;
+  readonly driver: 's3';
+  /** Origin at which we reach the store. */
+  readonly endpoint: string;
+  /** Origin at which clients reach it: presigned URLs name it. */
+  readonly publicEndpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  /** What all keys begin with: empty, or ending with a slash. */
+  readonly prefix: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  /** Certificates to trust beside the system's; a PEM file. */
+  readonly caFile: string | undefined;
+  /** Life of a presigned URL, seconds. */
+  readonly urlTtl: number;
+  readonly delivery: 'auto' | 'redirect' | 'accel-s3' | 'stream';
+}
+
 export type VolumeConfig = FsVolume;
 
 export abstract class StorageConfig {

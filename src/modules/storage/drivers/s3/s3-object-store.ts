@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { addAbortSignal, type Readable } from 'node:stream';
+import type { S3Volume } from '../../../../common/config/config.js';
+import type { ByteRange } from '../../../../common/http/index.js';
+import type { ObjectKey } from '../../object-key.js';
+import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
+import { partsOf } from './part-source.js';
+import { S3Client } from './s3-client.js';
+import { incompleteUploads, uploadIdOf } from './s3-documents.js';
+import { StoreAway, StoreError, storeProblem } from './store-problems.js';
+
+/** Smaller parts are refused, except the last. */
+const MIN_PART = 5 * 2 ** 20;
+/** An upload has at most this many parts. */
+const MAX_PARTS = 10_000;
+/** Milliseconds without a byte while a part of 5 MiB or more is on its way. */
+const PART_PATIENCE = 15_000;
+
+/** Objects in a bucket, below the volume's prefix. */
+export class S3ObjectStore extends ObjectStore {
+  private readonly client: S3Client;
+
+  constructor(private readonly volume: S3Volume) {
+    super();
+    this.client = new S3Client(volume);
+  }
+
+  override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<void> {
+    let uploadId: string | undefined;
+    const etags: string[] = [];
+    try {
+      for await (const { bytes, last } of partsOf(addAbortSignal(signal, source), partSize)) {
+        if (last && uploadId === undefined) {
+          await this.put(key, bytes, signal);
+          return;
+        }
+        uploadId ??= await this.begin(key, signal);
+        etags.push(await this.putPart(key, uploadId, etags.length + 1, bytes, signal));
+      }
+      await this.complete(key, uploadId ?? '', etags, signal);
+    } catch (error) {
+      source.destroy();
+      if (uploadId !== undefined) await this.abort(key, uploadId);
+      throw translate(error);
+    }
+  }
+
+  override async read(key: ObjectKey, { first, last }: ByteRange, signal: AbortSignal): Promise<Readable> {
+    const response = await this.client
+      .send({
+        method: 'GET',
+        key: this.nameOf(key),
+        headers: { Range: `bytes=${first}-${last}` },
+        expect: [206],
+        signal,
+        idempotent: true,
+      })
+      .catch((error: unknown) => {
+        throw translate(error);
+      });
+    const length = Number(response.headers['content-length']);
+    if (length !== last - first + 1) {
+      response.destroy();
+      throw new Error(`the store sends ${length} bytes of ${last - first + 1}`);
+    }
+    return addAbortSignal(signal, response);
+  }
+
+  override async size(key: ObjectKey): Promise<number> {
+    const { headers } = await this.client
+      .ask({ method: 'HEAD', key: this.nameOf(key), expect: [200], idempotent: true })
+      .catch((error: unknown) => {
+        throw translate(error);
+      });
+    return Number(headers['content-length']);
+  }
+
+  override async remove(key: ObjectKey): Promise<void> {
+    try {
+      for (const uploadId of await this.incompleteOf(key)) await this.abort(key, uploadId);
+      await this.client.ask({
+        method: 'DELETE',
+        key: this.nameOf(key),
+        expect: [200, 204, 404],
+        idempotent: true,
+      });
+    } catch (error) {
+      throw translate(error);
+    }
+  }
+
+  private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<void> {
+    await this.client.ask({
+      method: 'PUT',
+      key: this.nameOf(key),
+      headers: { ...NEW_ONLY, 'Content-MD5': md5(bytes) },
+      body: bytes,
+      expect: [200],
+      signal,
+      patience: PART_PATIENCE,
+    });
+  }
+
+  private async begin(key: ObjectKey, signal: AbortSignal): Promise<string> {
+    const { body } = await this.client.ask({
+      method: 'POST',
+      key: this.nameOf(key),
+      query: 'uploads=',
+      expect: [200],
+      signal,
+    });
+    return uploadIdOf(body);
+  }
+
+  /** May be sent again: a part replaces itself. @returns its ETag */
+  private async putPart(
+    key: ObjectKey,
+    uploadId: string,
+    number: number,
+    bytes: Buffer,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { headers } = await this.client.ask({
+      method: 'PUT',
+      key: this.nameOf(key),
+      query: `partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`,
+      headers: { 'Content-MD5': md5(bytes) },
+      body: bytes,
+      expect: [200],
+      signal,
+      idempotent: true,
+      patience: PART_PATIENCE,
+    });
+    return headers.etag ?? '';
+  }
+
+  private async complete(
+    key: ObjectKey,
+    uploadId: string,
+    etags: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const parts = etags.map(
+      (etag, index) =>
+        `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,
+    );
+    const { body } = await this.client.ask({
+      method: 'POST',
+      key: this.nameOf(key),
+      query: `uploadId=${encodeURIComponent(uploadId)}`,
+      headers: { ...NEW_ONLY, 'Content-Type': 'application/xml' },
+      body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
+      expect: [200],
+      signal,
+      // The store may put gigabytes together before it answers.
+      patience: 60_000,
+    });
+    // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
+    const code = /<Error>.*?<Code>([^<]*)<\/Code>/s.exec(body)?.[1];
+    if (code !== undefined) throw new StoreError(code, `the upload was not completed: ${code}`);
+  }
+
+  private async abort(key: ObjectKey, uploadId: string): Promise<void> {
+    await this.client
+      .ask({
+        method: 'DELETE',
+        key: this.nameOf(key),
+        query: `uploadId=${encodeURIComponent(uploadId)}`,
+        expect: [200, 204, 404],
+        idempotent: true,
+      })
+      // What is left is found by `remove`, or goes by the bucket's lifecycle.
+      .catch(() => undefined);
+  }
+
+  private async incompleteOf(key: ObjectKey): Promise<string[]> {
+    const name = this.nameOf(key);
+    const { body } = await this.client.ask({
+      method: 'GET',
+      query: `prefix=${encodeURIComponent(name)}&uploads=`,
+      expect: [200],
+      idempotent: true,
+    });
+    return incompleteUploads(body, name);
+  }
+
+  private nameOf(key: ObjectKey): string {
+    return this.volume.prefix + key;
+  }
+}
+
+/** A write never replaces an object (RFC 9110 §13.1.2). */
+const NEW_ONLY = { 'If-None-Match': '*' };
+
+/** Grows, so that 10,000 parts hold the 5 TiB that an object may have, and small uploads need little memory. */
+function partSize(index: number): number {
+  const step = Math.floor((index * 8) / MAX_PARTS);
+  return MIN_PART * 4 ** step;
+}
+
+function md5(bytes: Buffer): string {
+  return createHash('md5').update(bytes).digest('base64');
+}
+
+const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);
+const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
+const FULL = new Set(['XMinioStorageFull', 'QuotaExceeded', 'EntityTooLarge', 'XMinioAdminBucketQuotaExceeded']);
+
+function translate(error: unknown): unknown {
+  if (error instanceof StoreAway) return storeProblem(error);
+  if (!(error instanceof StoreError)) return error;
+  if (TAKEN.has(error.code)) return new ObjectExists('the key is taken', { cause: error });
+  if (MISSING.has(error.code)) return new ObjectNotFound('no such object', { cause: error });
+  if (FULL.has(error.code)) return new VolumeFull('no room', { cause: error });
+  return error;
+}

@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import https from 'node:https';
+import { StoreAway } from './store-problems.js';
+
+/** What one request may take. */
+export interface RequestLimits {
+  /** Milliseconds without a byte in either direction, connecting included. */
+  readonly patience: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** minio's client takes no signal and no deadline: they come to the transport beside it. */
+const limits = new AsyncLocalStorage<RequestLimits>();
+
+export function withLimits<T>(given: RequestLimits, work: () => Promise<T>): Promise<T> {
+  return limits.run(given, work);
+}
+
+/** Statuses that say "not now". */
+const AWAY = new Set([429, 500, 502, 503, 504]);
+
+/** Node's http or https with deadlines; an answer that says "not now" is read to its end and becomes a `StoreAway`. */
+export function transportOf(protocol: 'http:' | 'https:'): {
+  request: (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
+} {
+  const { request } = protocol === 'https:' ? https : http;
+  return {
+    request: (options, onResponse) => {
+      const { patience, signal } = limits.getStore() ?? { patience: 5_000, signal: undefined };
+      const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
+        const status = response.statusCode ?? 0;
+        if (!AWAY.has(status)) {
+          onResponse(response);
+          return;
+        }
+        // A body that nobody reads would keep its connection for ever.
+        response.on('error', () => undefined).resume();
+        outgoing.emit('error', new StoreAway(`the store answered ${status}`));
+      });
+      outgoing.setTimeout(patience, () => {
+        outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
+      });
+      return outgoing;
+    },
+  };
+}
