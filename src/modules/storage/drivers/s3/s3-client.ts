@@ -37,10 +37,10 @@ export class S3Client {
   private readonly client: Client;
   private readonly circuit = new Circuit();
 
-  constructor(
-    private readonly volume: S3Volume,
-    readonly bucket: string = volume.bucket,
-  ) {
+  private readonly bucket: string;
+
+  constructor(volume: S3Volume) {
+    this.bucket = volume.bucket;
     const { protocol, hostname, port } = new URL(volume.endpoint);
     const secure = protocol === 'https:';
     const options = { keepAlive: true, maxSockets: MAX_SOCKETS };

@@ -20,28 +20,28 @@ export function withLimits<T>(given: RequestLimits, work: () => Promise<T>): Pro
 /** Statuses that say "not now". */
 const AWAY = new Set([429, 500, 502, 503, 504]);
 
+type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
+
 /** Node's http or https with deadlines; an answer that says "not now" is read to its end and becomes a `StoreAway`. */
-export function transportOf(protocol: 'http:' | 'https:'): {
-  request: (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
-} {
+export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 'request'> {
   const { request } = protocol === 'https:' ? https : http;
-  return {
-    request: (options, onResponse) => {
-      const { patience, signal } = limits.getStore() ?? { patience: 5_000, signal: undefined };
-      const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
-        const status = response.statusCode ?? 0;
-        if (!AWAY.has(status)) {
-          onResponse(response);
-          return;
-        }
-        // A body that nobody reads would keep its connection for ever.
-        response.on('error', () => undefined).resume();
-        outgoing.emit('error', new StoreAway(`the store answered ${status}`));
-      });
-      outgoing.setTimeout(patience, () => {
-        outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
-      });
-      return outgoing;
-    },
+  const limited: Request = (options, onResponse) => {
+    const { patience, signal } = limits.getStore() ?? { patience: 5_000, signal: undefined };
+    const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
+      const status = response.statusCode ?? 0;
+      if (!AWAY.has(status)) {
+        onResponse(response);
+        return;
+      }
+      // A body that nobody reads would keep its connection for ever.
+      response.on('error', () => undefined).resume();
+      outgoing.emit('error', new StoreAway(`the store answered ${status}`));
+    });
+    outgoing.setTimeout(patience, () => {
+      outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
+    });
+    return outgoing;
   };
+  // minio's client calls it in this form only.
+  return { request: limited as typeof http.request };
 }
