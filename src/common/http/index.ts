@@ -12,4 +12,5 @@ export * from './location.interceptor.js';
 export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';
+export * from './timestamp.js';
 export * from './watch-body.js';

@@ -4,13 +4,13 @@ import {
   ArrayMinSize,
   ArrayUnique,
   IsIn,
-  IsISO8601,
   IsOptional,
   IsString,
   Matches,
   MaxLength,
   MinLength,
 } from 'class-validator';
+import { IsTimestamp } from '../../../common/http/index.js';
 import { PERMISSIONS, type Permission } from '../principals/permissions.js';
 
 export class NewApiKeyDto {
@@ -29,12 +29,11 @@ export class NewApiKeyDto {
   @IsIn(PERMISSIONS, { each: true })
   scopes!: Permission[];
 
-  /** RFC 3339, in the future; without it the key does not expire. */
-  @ApiProperty({ type: 'string', format: 'date-time', required: false })
+  /** RFC 3339, in the future; null or nothing: the key does not expire. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, required: false })
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' })
-  expiresAt?: string;
+  @IsTimestamp()
+  expiresAt?: string | null;
 }
 
 export class ApiKeyDto {

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsString, Matches, ValidateIf } from 'class-validator';
+import { IsIn, IsString, Matches, ValidateIf } from 'class-validator';
+import { IsTimestamp } from '../../../common/http/index.js';
 import { FilenameRule } from './filename.rule.js';
 import { MEDIA_TYPE } from './media-type.js';
 import { VISIBILITIES, type Visibility } from './visibility.js';
@@ -29,7 +30,6 @@ export class ChangeFileDto {
   /** RFC 3339, in the future; null: never. */
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true, required: false })
   @ValidateIf((_: object, value: unknown) => value !== undefined && value !== null)
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' })
+  @IsTimestamp()
   expiresAt?: string | null;
 }
