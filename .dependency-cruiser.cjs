@@ -52,6 +52,7 @@ module.exports = {
       to: { path: '^src/([^/]+\\.ts$|migrations/)' },
     },
     adapterOnly('ioredis', '^src/(common/redis/|.*/redis-[^/]+\\.ts$)'),
+    adapterOnly('jose', '^src/modules/auth/oidc/jose-[^/]+\\.ts$'),
     adapterOnly('minio', '^src/modules/storage/drivers/'),
     {
       name: 'no-dev-dependencies',

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { accel1g } from '../bench/accel-1g.mjs';
+import { authMe } from '../bench/auth-me.mjs';
 import { decision } from '../bench/decision.mjs';
+import { loginStorm } from '../bench/login-storm.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
 import { runBenchmark } from '../bench/run-benchmark.mjs';
@@ -18,7 +20,7 @@ import { describeExit, PartFailed } from './stack/part.mjs';
 import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
-const ROWS = [decision, smallFiles, accel1g];
+const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {
@@ -26,6 +28,9 @@ const APPLICATION = {
   VOLUMES: undefined,
   VOLUMES_FILE: undefined,
   JWT_TTL: String(24 * 3600),
+  // wrk comes from one address, and as one user.
+  RATE_LIMIT_API: '1000000',
+  RATE_LIMIT_LOGINS: '1000000',
 };
 
 /** @returns {{ wanted: import('../bench/benchmark.js').Benchmark[], json: string | undefined }} */

@@ -39,6 +39,7 @@ export class Credentials1763700400000 implements MigrationInterface {
         UNIQUE (kind, subject)
       )`);
     await runner.query('CREATE INDEX revocations_end ON revocations (expires_at)');
+    // claims_at: when the token was issued whose word on the user's role was the last one.
     await runner.query(`
       CREATE TABLE user_identities (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -46,6 +47,7 @@ export class Credentials1763700400000 implements MigrationInterface {
         user_id bigint NOT NULL,
         issuer varchar(512) NOT NULL,
         subject varchar(255) NOT NULL,
+        claims_at timestamptz NOT NULL,
         created_at timestamptz NOT NULL DEFAULT now(),
         UNIQUE (issuer, subject),
         FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE

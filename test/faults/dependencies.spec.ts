@@ -2,20 +2,31 @@ import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectProblem, type FileJson } from '../harness/api.js';
 import type { Answer } from '../harness/http.js';
 import { ADMIN, useOwnStack } from '../harness/own-stack.js';
+import { Seed } from '../harness/seed.js';
 
 /** DESIGN §6: a part that is away or frozen is a 503 within a second, and its return needs no restart. */
 describe.each(['redis', 'postgres'] as const)('%s away', (part) => {
   const own = useOwnStack();
   const bytes = randomBytes(10_000);
   let file: FileJson;
+  let seed: Seed;
 
   beforeAll(async () => {
+    seed = Seed.open(own.stack);
     file = await own.admin.upload(bytes);
   });
+  afterAll(() => seed.close());
+
+  /** What was decided within the last half minute needs PostgreSQL no more: here it is forgotten first. */
+  const cold = async (request: () => Promise<Answer>): Promise<Answer> => {
+    if (part === 'postgres') await seed.changed(`file:${file.id}`);
+    return request();
+  };
+  const download = () => cold(() => own.admin.download(file.id));
 
   const requests: [string, () => Promise<Answer>][] = [
     ['a download', () => own.admin.download(file.id)],
@@ -31,7 +42,7 @@ describe.each(['redis', 'postgres'] as const)('%s away', (part) => {
   const expectRefusals = async () => {
     for (const [name, request] of requests) {
       const since = performance.now();
-      const answer = await request();
+      const answer = await cold(request);
       const seconds = (performance.now() - since) / 1_000;
       expectProblem(answer, 503, 'dependency-unavailable');
       expect(seconds, name).toBeLessThan(1);
@@ -65,7 +76,7 @@ describe.each(['redis', 'postgres'] as const)('%s away', (part) => {
     const statuses = new Map<number, number>();
     const load = Array.from({ length: 8 }, async () => {
       while (!stop) {
-        const { status, body } = await own.admin.download(file.id);
+        const { status, body } = await download();
         if (status === 200) expect(body.equals(bytes)).toBe(true);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
       }
@@ -87,7 +98,7 @@ describe.each(['redis', 'postgres'] as const)('%s away', (part) => {
     try {
       await expectRefusals();
       const since = performance.now();
-      const answers = await Promise.all(Array.from({ length: 60 }, () => own.admin.download(file.id)));
+      const answers = await Promise.all(Array.from({ length: 60 }, download));
       expect((performance.now() - since) / 1_000).toBeLessThan(2);
       for (const answer of answers) expectProblem(answer, 503, 'dependency-unavailable');
     } finally {
@@ -95,6 +106,14 @@ describe.each(['redis', 'postgres'] as const)('%s away', (part) => {
     }
     await expectRecovery();
   });
+
+  if (part === 'postgres')
+    it('what was decided a moment ago is still served: it needs no database', async () => {
+      expect((await own.admin.download(file.id)).status).toBe(200);
+      await own.stack.postgres?.stop();
+      expect((await own.admin.download(file.id)).status).toBe(200);
+      await own.stack.postgres?.start();
+    });
 
   it('nothing of the refused uploads is left behind', async () => {
     const root = join(own.stack.dataDir, 'blobs');

@@ -121,6 +121,18 @@ export class Seed {
     return (await this.database.query<T>(text, values)).rows;
   }
 
+  /** Keeps everybody else from writing to the table until it is released. */
+  async lock(table: string): Promise<{ release(): Promise<void> }> {
+    const client = await this.database.connect();
+    await client.query(`BEGIN; LOCK TABLE ${table} IN EXCLUSIVE MODE`);
+    return {
+      release: async () => {
+        await client.query('COMMIT');
+        client.release();
+      },
+    };
+  }
+
   async tenant(): Promise<string> {
     const slug = `t-${randomBytes(6).toString('hex')}`;
     const [row] = await this.query<{ id: string }>(

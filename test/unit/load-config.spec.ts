@@ -72,6 +72,7 @@ describe('loadConfig', () => {
     ['VOLUMES', '[{"name":"A/..","driver":"fs","root":"/x"}]'],
     ['VOLUMES', '[{"name":"a","driver":"fs","root":"/x","delivery":"redirect"}]'],
     ['VOLUMES', '[{"name":"local","driver":"fs","root":"/x"},{"name":"local","driver":"fs","root":"/y"}]'],
+    ['OIDC_ISSUERS', '[{hunter2}]'],
     ['DEFAULT_VOLUME', 'hunter2'],
     ['UPLOAD_MAX_SIZE', '5GiB'],
     ['LOG_LEVEL', 'loud'],
@@ -143,6 +144,89 @@ describe('loadConfig', () => {
     expect(messageOf({ ...LEAST, JWT_SECRETS: list })).toBe(
       'JWT_SECRETS and JWT_SECRET are both set: keep one',
     );
+  });
+
+  const ISSUER = { issuer: 'https://login.example.com/realms/acme', audience: 'downloads', tenant: 'acme' };
+
+  it('reads the identity providers, with defaults', () => {
+    const full = {
+      issuer: 'http://127.0.0.1:8081/',
+      audience: ['a', 'b'],
+      tenant: 'default',
+      jwksUri: 'https://keys.example.com/jwks?tenant=1',
+      roleClaim: 'realm_access.roles',
+      roles: { boss: 'admin', ops: 'operator' },
+      defaultRole: null,
+      emailClaim: 'upn',
+    };
+    expect(loadConfig({ ...LEAST, OIDC_ISSUERS: JSON.stringify([ISSUER, full]) }).oidc.issuers).toEqual([
+      { ...ISSUER, audience: ['downloads'], roles: {}, defaultRole: 'user', emailClaim: 'email' },
+      full,
+    ]);
+    expect(loadConfig(LEAST).oidc.issuers).toEqual([]);
+    const path = join(mkdtempSync(join(tmpdir(), 'config-')), 'issuers');
+    writeFileSync(path, JSON.stringify([ISSUER]));
+    expect(loadConfig({ ...LEAST, OIDC_ISSUERS_FILE: path }).oidc.issuers).toHaveLength(1);
+  });
+
+  const SECURE_URL = 'must be an https:// URL (http:// on loopback only) without user, query and fragment';
+  it.each<[string, unknown, string]>([
+    ['an object', {}, 'OIDC_ISSUERS must be a JSON list of issuers'],
+    ['one issuer twice', [ISSUER, ISSUER], 'OIDC_ISSUERS names one issuer twice'],
+    ['no issuer', [{ ...ISSUER, issuer: undefined }], 'OIDC_ISSUERS [0] issuer is missing'],
+    ['http', [{ ...ISSUER, issuer: 'http://hunter2.example' }], `OIDC_ISSUERS [0] issuer ${SECURE_URL}`],
+    ['a user', [{ ...ISSUER, issuer: 'https://hunter2@x.example' }], `OIDC_ISSUERS [0] issuer ${SECURE_URL}`],
+    [
+      'a query',
+      [{ ...ISSUER, issuer: 'https://x.example/?hunter2' }],
+      `OIDC_ISSUERS [0] issuer ${SECURE_URL}`,
+    ],
+    ['no URL', [{ ...ISSUER, issuer: 'hunter2' }], `OIDC_ISSUERS [0] issuer ${SECURE_URL}`],
+    [
+      'nearly loopback',
+      [{ ...ISSUER, issuer: 'http://127.hunter2.example' }],
+      `OIDC_ISSUERS [0] issuer ${SECURE_URL}`,
+    ],
+    [
+      'keys by http',
+      [{ ...ISSUER, jwksUri: 'http://hunter2.example/jwks' }],
+      'OIDC_ISSUERS [0] jwksUri must be an https:// URL (http:// on loopback only) without user',
+    ],
+    ['no audience', [{ ...ISSUER, audience: [] }], 'OIDC_ISSUERS [0] audience must name at least one'],
+    [
+      'a number for an audience',
+      [{ ...ISSUER, audience: 7 }],
+      'OIDC_ISSUERS [0] audience must be a text or a list of texts',
+    ],
+    ['no slug', [{ ...ISSUER, tenant: 'Hunter2!' }], 'OIDC_ISSUERS [0] tenant must be the slug of a tenant'],
+    [
+      'another role',
+      [{ ...ISSUER, roleClaim: 'roles', roles: { boss: 'hunter2' } }],
+      'OIDC_ISSUERS [0] roles boss must be "operator", "admin" or "user"',
+    ],
+    [
+      'roles from nowhere',
+      [{ ...ISSUER, roles: { boss: 'admin' } }],
+      'OIDC_ISSUERS [0] roleClaim is missing: roles has nothing to map',
+    ],
+    [
+      'a claim for nothing',
+      [{ ...ISSUER, roleClaim: 'x' }],
+      'OIDC_ISSUERS [0] roles must map values of roleClaim',
+    ],
+    [
+      'nobody',
+      [{ ...ISSUER, defaultRole: null }],
+      'OIDC_ISSUERS [0] defaultRole is null and no roles are mapped: nobody could come in',
+    ],
+    [
+      'a default that is too much',
+      [{ ...ISSUER, defaultRole: 'admin' }],
+      'OIDC_ISSUERS [0] defaultRole must be "user" or null',
+    ],
+    ['a misspelt member', [{ ...ISSUER, audiences: 'x' }], 'OIDC_ISSUERS [0] Unrecognized key: "audiences"'],
+  ])('refuses OIDC_ISSUERS with %s', (_name, value, message) => {
+    expect(messageOf({ ...LEAST, OIDC_ISSUERS: JSON.stringify(value) })).toBe(message);
   });
 
   it('every variable has its row in the README', () => {

@@ -1,4 +1,5 @@
 import type { JwtSecret } from './jwt-secrets.js';
+import type { OidcIssuer } from './oidc-issuers.js';
 
 /**
  * The slices of the configuration. Each is an injection token of its own, so that a class asks for what
@@ -43,6 +44,11 @@ export interface JwtSecretsFile {
   readonly variable: 'JWT_SECRET' | 'JWT_SECRETS';
 }
 
+export abstract class OidcConfig {
+  /** Companies' identity providers; each issuer once. */
+  abstract readonly issuers: readonly OidcIssuer[];
+}
+
 /** A named place for blobs: a local (or network) file system below `root`. */
 export interface FsVolume {
   readonly name: string;
@@ -83,6 +89,7 @@ export interface Config {
   readonly database: DatabaseConfig;
   readonly redis: RedisConfig;
   readonly auth: AuthConfig;
+  readonly oidc: OidcConfig;
   readonly storage: StorageConfig;
   readonly upload: UploadConfig;
   readonly throttle: ThrottleConfig;

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config, JwtSecretsFile } from './config.js';
 import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
+import { oidcIssuers } from './oidc-issuers.js';
 
 /** Says which variable is wrong and what it should be; never its value, which may be a secret. */
 export class ConfigError extends Error {
@@ -18,6 +19,7 @@ const SECRETS = [
   'REDIS_URL',
   'JWT_SECRET',
   'JWT_SECRETS',
+  'OIDC_ISSUERS',
   'VOLUMES',
   'ADMIN_PASSWORD',
   'ADMIN_INITIAL_PASSWORD',
@@ -94,6 +96,7 @@ const schema = z
     JWT_SECRETS: jwtSecrets.optional(),
     JWT_TTL: wholeNumber(1, 86_400).default(900),
     SESSION_TTL: wholeNumber(60, 31_536_000).default(2_592_000),
+    OIDC_ISSUERS: oidcIssuers.default([]),
     VOLUMES: volumes.default([
       { name: 'local', driver: 'fs', root: resolve('.data/blobs'), delivery: 'stream' },
     ]),
@@ -165,6 +168,7 @@ export function loadConfig(environment: Environment): Config {
       jwtTtl: env.JWT_TTL,
       sessionTtl: env.SESSION_TTL,
     },
+    oidc: { issuers: env.OIDC_ISSUERS },
     storage: { volumes: env.VOLUMES, defaultVolume: env.DEFAULT_VOLUME },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
     throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },

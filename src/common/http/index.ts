@@ -12,5 +12,6 @@ export * from './location.interceptor.js';
 export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';
+export * from './route-metadata.js';
 export * from './timestamp.js';
 export * from './watch-body.js';

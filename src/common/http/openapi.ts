@@ -14,7 +14,15 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     .setDescription(DESCRIPTION)
     .setVersion(version)
     .addServer('/')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'JWT' }, 'jwt')
+    .addBearerAuth(
+      {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: "An access token of `POST /api/v1/auth/login`, or of a company's identity provider",
+      },
+      'jwt',
+    )
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'apiKey')
     .addTag('downloads', 'The bytes of a file')
     .addTag('files', 'Files and what is known about them')

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 const SAFE = /^[A-Za-z0-9_-]{8,64}$/;
@@ -9,5 +9,5 @@ const SAFE = /^[A-Za-z0-9_-]{8,64}$/;
  */
 export function requestId(request: { headers: IncomingHttpHeaders } | IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  return typeof given === 'string' && SAFE.test(given) ? given : randomBytes(16).toString('hex');
+  return typeof given === 'string' && SAFE.test(given) ? given : randomUUID().replaceAll('-', '');
 }

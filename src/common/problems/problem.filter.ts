@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { lingerAfter } from '../http/linger.js';
 import { pathOf } from '../http/path-of.js';
 import { PROBLEM_JSON, problemDocument } from './problem-document.js';
+import type { Problem } from './problem.js';
 import { toProblem } from './to-problem.js';
 
 /** Renders every error of every route as a problem document. The private cause goes to the log. */
@@ -31,7 +32,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   for (const name of Object.keys(reply.getHeaders())) {
     if (!KEPT_HEADERS.has(name)) reply.removeHeader(name);
   }
-  problems.set(reply, problem.kind.code);
+  problems.set(reply, problem);
   lingerAfter(reply.raw, request.raw);
   void reply
     .status(problem.kind.status)
@@ -48,9 +49,9 @@ const KEPT_HEADERS = new Set([
   'ratelimit-policy',
 ]);
 
-const problems = new WeakMap<FastifyReply, string>();
+const problems = new WeakMap<FastifyReply, Problem>();
 
-/** @returns the code of the problem that the answer was, if it was one */
-export function problemOf(reply: FastifyReply): string | undefined {
+/** @returns the problem that the answer is, if it is one */
+export function problemOf(reply: FastifyReply): Problem | undefined {
   return problems.get(reply);
 }

@@ -69,7 +69,7 @@ export class NestLogger implements LoggerService {
     this.write('trace', message, rest);
   }
 
-  /** Nest passes the context last; an error comes with its stack as a string before it. */
+  /** Nest passes the context last; an error comes with its stack as a string before it. An object is the line's own members. */
   private write(
     level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal',
     message: unknown,
@@ -77,13 +77,16 @@ export class NestLogger implements LoggerService {
   ): void {
     const context = rest.at(-1);
     const stack = rest.length > 1 ? rest[0] : undefined;
-    this.logger[level](
-      {
-        ...(typeof context === 'string' && { context }),
-        ...(typeof stack === 'string' && { stack }),
-        ...(message instanceof Error && { err: message }),
-      },
-      message instanceof Error ? message.message : String(message),
-    );
+    const members = {
+      ...(typeof context === 'string' && { context }),
+      ...(typeof stack === 'string' && { stack }),
+    };
+    if (message instanceof Error) this.logger[level]({ ...members, err: message }, message.message);
+    else if (isObject(message)) this.logger[level]({ ...members, ...message });
+    else this.logger[level](members, String(message));
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

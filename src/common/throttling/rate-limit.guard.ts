@@ -2,7 +2,7 @@ import { type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { ThrottlerGuard, type ThrottlerModuleOptions, ThrottlerStorage } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { COUNTERS, RATE_POLICY, type RateCounter, type RatePolicy } from './rate-limit.js';
+import { COUNTERS, RATE_POLICY, type RateCounter } from './rate-limit.js';
 import { ThrottleSubject } from './throttle-subject.js';
 import { tooManyRequests } from './throttling.problems.js';
 
@@ -23,9 +23,13 @@ export class RateLimitGuard extends ThrottlerGuard {
     super(options, storage, reflector);
   }
 
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    return RATE_POLICY.of(context) === 'none' || super.canActivate(context);
+  }
+
   protected override async handleRequest({ context, limit, ttl, throttler }: Check): Promise<boolean> {
     const counter = (throttler.name ?? 'api') as RateCounter;
-    if (!COUNTERS[this.policyOf(context)].includes(counter)) return true;
+    if (!COUNTERS[RATE_POLICY.of(context) ?? 'api'].includes(counter)) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     const count = await this.storageService.increment(
@@ -42,14 +46,6 @@ export class RateLimitGuard extends ThrottlerGuard {
       throw tooManyRequests(`At most ${limit} requests in ${ttl / 1_000} s.`, count.timeToBlockExpire);
     }
     return true;
-  }
-
-  private policyOf(context: ExecutionContext): RatePolicy {
-    const given = this.reflector.getAllAndOverride<RatePolicy | undefined>(RATE_POLICY, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
-    return given ?? 'api';
   }
 }
 

@@ -1,4 +1,4 @@
-import { SetMetadata } from '@nestjs/common';
+import { RouteMetadata } from '../http/route-metadata.js';
 
 /** Classes of routes with limits of their own; `none` is for routes that are not counted here. */
 export type RatePolicy = 'api' | 'login' | 'none';
@@ -15,8 +15,7 @@ export const COUNTERS: Readonly<Record<RatePolicy, readonly RateCounter[]>> = {
   none: [],
 };
 
-export const RATE_POLICY = Symbol('RATE_POLICY');
-
 /** The policy of a route; without it `api`. */
-export const RateLimit = (policy: RatePolicy): ClassDecorator & MethodDecorator =>
-  SetMetadata(RATE_POLICY, policy);
+export const RATE_POLICY = new RouteMetadata<RatePolicy>(Symbol('RATE_POLICY'));
+
+export const RateLimit = (policy: RatePolicy): ClassDecorator & MethodDecorator => RATE_POLICY.set(policy);

@@ -24,6 +24,10 @@ import { LoginController } from './login/login.controller.js';
 import { LoginService } from './login/login.service.js';
 import { PasswordsService } from './login/passwords.service.js';
 import { RedisLoginFailures } from './login/redis-login-failures.js';
+import { IdentitiesRepository } from './oidc/identities.repository.js';
+import { OidcPrincipals } from './oidc/oidc-principals.js';
+import { OidcTokens } from './oidc/oidc-tokens.js';
+import { OidcUsers } from './oidc/oidc-users.js';
 import { PasswordHasher } from './passwords/password-hasher.js';
 import { PrincipalGuard } from './principals/principal.guard.js';
 import { PrincipalThrottleSubject } from './principals/principal-throttle-subject.js';
@@ -51,6 +55,7 @@ const sessions = [
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
 const accounts = [TenantsService, Turns, UsersRepository, UsersService];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
+const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
 const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];
 const guards = [
   PrincipalResolver,
@@ -71,6 +76,6 @@ const guards = [
     TenantsController,
     AuditController,
   ],
-  providers: [...sessions, ...login, ...accounts, ...apiKeys, ...audit, ...guards],
+  providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
 })
 export class AuthModule {}

@@ -8,6 +8,11 @@ const unauthenticatedKind: ProblemKind = {
 };
 const forbiddenKind: ProblemKind = { code: 'forbidden', status: 403, title: 'The caller may not do this' };
 
+const identityNotAcceptedKind: ProblemKind = {
+  code: 'identity-not-accepted',
+  status: 403,
+  title: 'The identity provider vouches for the caller, who has no account here and gets none',
+};
 const wrongPasswordKind: ProblemKind = {
   code: 'wrong-password',
   status: 403,
@@ -94,6 +99,14 @@ export function forbidden(detail?: string): Problem {
 /** More logins at once than the password hashing is allowed to take (RULES 9). */
 export function tooManyLogins(): Problem {
   return tooManyRequests('Too many logins at once. Try again shortly.', 2);
+}
+
+/** @param cause for the log, which is where an admin looks who is asked */
+export function identityNotAccepted(
+  detail: string,
+  { issuer, subject, reason }: { readonly issuer: string; readonly subject: string; readonly reason: string },
+): Problem {
+  return new Problem(identityNotAcceptedKind, { detail, cause: `${subject} of ${issuer}: ${reason}` });
 }
 
 export function wrongPassword(): Problem {

@@ -5,6 +5,6 @@ export { authEntities, AuthModule } from './auth.module.js';
 export { forbidden, unauthenticated } from './auth.problems.js';
 export { PasswordHasher } from './passwords/password-hasher.js';
 export { Caller, CallingUser } from './principals/caller.decorator.js';
-export { holdsPermission, type Permission } from './principals/permissions.js';
+export type { Permission } from './principals/permissions.js';
 export { ANONYMOUS, type Principal, type Role, ROLES, type UserPrincipal } from './principals/principal.js';
 export { RequirePermission } from './principals/require-permission.js';

@@ -102,6 +102,7 @@ export class UsersService {
     return this.turns.take(actor.user.userId, () =>
       this.revoking.run(async (transaction, announce) => {
         const user = await this.open(transaction, id, actor);
+        if (passwordHash !== null) await requireHasPassword(transaction, id);
         await announce(`user:${id}`);
         await transaction.query(
           `UPDATE users SET
@@ -124,7 +125,7 @@ export class UsersService {
           action: 'user.change',
           outcome: 'ok',
           object: { kind: 'user', id },
-          detail: { role, disabled, limits, ...(passwordHash !== null && { password: 'reset' }) },
+          detail: { role, disabled, limits, ...(passwordHash !== null && { passwordReset: true }) },
         });
         const changed = await this.find(transaction, id, actor.user);
         if (changed === undefined) throw userNotFound();
@@ -194,6 +195,15 @@ function refuseOnOneself({ role, disabled, password }: ChangeUserDto): void {
   if (password !== undefined) {
     throw ownAccount('Use POST /api/v1/auth/password, which asks for the current one.');
   }
+}
+
+/** @throws Problem `forbidden` (403) for users of an identity provider: a password would be a way past it */
+async function requireHasPassword(transaction: EntityManager, id: string): Promise<void> {
+  const rows = await transaction.query<unknown[]>(
+    'SELECT id FROM users WHERE id = $1 AND password_hash IS NOT NULL',
+    [id],
+  );
+  if (rows.length === 0) throw forbidden('This user logs in at its identity provider.');
 }
 
 /** @throws Problem `forbidden` (403) for another's tenant, unless an operator asks */

@@ -1,87 +1,72 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource, EntityManager, EntitySubscriberInterface } from 'typeorm';
-import type { Credential } from '../principals/principal.js';
+import type { DataSource, EntityManager, EntitySubscriberInterface, QueryRunner } from 'typeorm';
 import type { AuditEvent } from './audit-event.js';
-
-/** Events of a transaction that is not committed yet. */
-const PENDING = Symbol('PENDING');
-type Pending = Record<symbol, AuditEvent[] | undefined>;
+import { type AuditFacts, factsOf } from './audit-facts.js';
 
 /** Writes what happened: one row, and one line of the log when the row is there for good. */
 @Injectable()
 export class AuditTrail {
   private readonly logger = new Logger('Audit');
+  /** Of each open transaction, and of each savepoint in it, what it has written. */
+  private readonly open = new WeakMap<QueryRunner, AuditFacts[][]>();
 
   constructor(@InjectDataSource() private readonly database: DataSource) {
-    this.database.subscribers.push(this.afterCommit());
+    this.database.subscribers.push(this.followTransactions());
   }
 
   /** In the transaction of the change itself: neither is there without the other (RULES 10.3). */
   async record(transaction: EntityManager, event: AuditEvent): Promise<void> {
-    await this.insert(transaction, event);
-    const data = (transaction.queryRunner?.data ?? {}) as Pending;
-    (data[PENDING] ??= []).push(event);
+    const written = transaction.queryRunner && this.open.get(transaction.queryRunner)?.at(-1);
+    if (written === undefined) throw new Error('a change is audited in its own transaction');
+    const facts = factsOf(event);
+    await insert(transaction, [facts]);
+    written.push(facts);
   }
 
-  /** What is not part of a change. */
-  async note(event: AuditEvent): Promise<void> {
-    await this.insert(this.database.manager, event);
-    this.log(event);
+  /** What is not part of a change: all of them or none. */
+  async note(...events: readonly AuditEvent[]): Promise<void> {
+    const facts = events.map(factsOf);
+    await insert(this.database.manager, facts);
+    this.log(facts);
   }
 
-  private async insert(manager: EntityManager, event: AuditEvent): Promise<void> {
-    const { user, object } = event;
-    await manager.query(
-      `INSERT INTO audit_log (tenant_id, actor_id, actor_email, credential, action, outcome, object_kind, object_id,
-                              count, ip, request_id, detail)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-      [
-        event.tenantId ?? user?.tenantId ?? null,
-        user?.userId ?? null,
-        user?.email ?? null,
-        describe(user?.credential),
-        event.action,
-        event.outcome,
-        object?.kind ?? null,
-        object?.id ?? null,
-        event.count ?? 1,
-        event.ip ?? null,
-        event.requestId ?? null,
-        JSON.stringify(event.detail ?? {}),
-      ],
-    );
+  private log(written: readonly AuditFacts[]): void {
+    for (const facts of written) this.logger.log({ msg: 'audit', ...facts });
   }
 
-  private log({ user, ...event }: AuditEvent): void {
-    this.logger.log({
-      msg: 'audit',
-      ...event,
-      ...(user && { actorId: user.userId, tenantId: event.tenantId ?? user.tenantId }),
-    });
-  }
-
-  private afterCommit(): EntitySubscriberInterface {
+  private followTransactions(): EntitySubscriberInterface {
     return {
+      afterTransactionStart: ({ queryRunner }) => {
+        const levels = this.open.get(queryRunner);
+        if (levels === undefined) this.open.set(queryRunner, [[]]);
+        else levels.push([]);
+      },
       afterTransactionCommit: ({ queryRunner }) => {
-        const data = queryRunner.data as Pending;
-        for (const event of data[PENDING] ?? []) this.log(event);
-        data[PENDING] = undefined;
+        const levels = this.open.get(queryRunner);
+        const written = levels?.pop() ?? [];
+        // A savepoint that is released is committed with the rest, or not at all.
+        const outer = levels?.at(-1);
+        if (outer === undefined) this.log(written);
+        else outer.push(...written);
+      },
+      afterTransactionRollback: ({ queryRunner }) => {
+        this.open.get(queryRunner)?.pop();
       },
     };
   }
 }
 
-/** Which key or session it was, never what opens it. */
-function describe(credential: Credential | undefined): string | null {
-  switch (credential?.kind) {
-    case undefined:
-      return null;
-    case 'session':
-      return 'session';
-    case 'api-key':
-      return `api-key:${credential.id}`;
-    case 'oidc':
-      return 'oidc';
-  }
+/** One statement whatever their number; ids are given in their order. */
+async function insert(manager: EntityManager, facts: readonly AuditFacts[]): Promise<void> {
+  await manager.query(
+    `INSERT INTO audit_log (tenant_id, actor_id, actor_email, credential, action, outcome, object_kind, object_id,
+                            count, ip, request_id, detail)
+     SELECT "tenantId", "actorId", "actorEmail", credential, action, outcome, "objectKind", "objectId",
+            count, ip, "requestId", detail
+     FROM jsonb_to_recordset($1::jsonb) AS facts (
+       "tenantId" bigint, "actorId" bigint, "actorEmail" text, credential text, action text, outcome text,
+       "objectKind" text, "objectId" text, count integer, ip text, "requestId" text, detail jsonb)`,
+    [JSON.stringify(facts)],
+  );
 }

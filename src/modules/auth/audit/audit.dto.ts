@@ -1,9 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsISO8601, IsOptional, Matches } from 'class-validator';
-import { IsBigIntId, PageQuery } from '../../../common/http/index.js';
+import { IsIn, IsOptional } from 'class-validator';
+import { IsBigIntId, IsTimestamp, PageQuery } from '../../../common/http/index.js';
 import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditAction, type AuditOutcome } from './audit-event.js';
-
-const WITH_ZONE = { message: 'must have a time and a zone, as in 2027-01-01T00:00:00Z' };
 
 export class AuditQuery extends PageQuery {
   @ApiProperty({ enum: AUDIT_ACTIONS, required: false })
@@ -31,16 +29,14 @@ export class AuditQuery extends PageQuery {
   @IsBigIntId()
   objectId?: string;
 
-  /** Not before this time (RFC 3339). */
+  /** Not before this time (RFC 3339). @example 2027-01-01T00:00:00Z */
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, WITH_ZONE)
+  @IsTimestamp()
   since?: string;
 
-  /** Before this time. */
+  /** Before this time. @example 2027-02-01T00:00:00Z */
   @IsOptional()
-  @IsISO8601({ strict: true, strictSeparator: true })
-  @Matches(/T.*(Z|[+-]\d\d:\d\d)$/, WITH_ZONE)
+  @IsTimestamp()
   until?: string;
 
   /** Of this tenant only; operators see all. @example 1 */
@@ -75,7 +71,7 @@ export class AuditEntryDto {
   /** @example 8 */
   @ApiProperty({ type: 'string', nullable: true })
   objectId!: string | null;
-  /** Anonymous refusals are counted per minute and source. @example 1 */
+  /** Anonymous refusals are counted per minute and source; `detail.since` is when the first of them came. @example 1 */
   @ApiProperty({ type: 'integer' })
   count!: number;
   /** Address, or the block of addresses that were counted together. @example 203.0.113.7 */

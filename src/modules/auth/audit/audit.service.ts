@@ -1,17 +1,26 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
-import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
+import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { forbidden } from '../auth.problems.js';
 import type { UserPrincipal } from '../principals/principal.js';
+import { type AuditPlace, decodeAuditCursor, encodeAuditCursor } from './audit-cursor.js';
 import type { AuditEntryDto, AuditPageDto, AuditQuery } from './audit.dto.js';
 
 @Injectable()
 export class AuditService {
   constructor(@InjectDataSource() private readonly database: DataSource) {}
 
-  /** Newest first. An admin sees its tenant, an operator all. @throws Problem `forbidden` (403) for another's tenant */
+  /**
+   * Newest first. An admin sees its tenant, an operator all.
+   * @throws Problem `forbidden` (403) for another's tenant, `validation-failed` (400) for ids of no kind
+   */
   async list(query: AuditQuery, user: UserPrincipal): Promise<AuditPageDto> {
+    if (query.objectId !== undefined && query.objectKind === undefined) {
+      throw new Problem(validationFailed, {
+        errors: [{ field: 'objectKind', message: 'must come with objectId' }],
+      });
+    }
     const conditions = ['true'];
     const values: unknown[] = [query.limit + 1];
     const where = (sql: string, value: unknown): void => {
@@ -23,16 +32,27 @@ export class AuditService {
     where('actor_id = ?', query.actorId);
     where('object_kind = ?', query.objectKind);
     where('object_id = ?', query.objectId);
-    where('at >= ?', query.since);
-    where('at < ?', query.until);
-    where('id < ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
-    const rows = await this.database.query<AuditEntryDto[]>(
+    where('at >= ?', query.since && new Date(query.since));
+    where('at < ?', query.until && new Date(query.until));
+    if (query.cursor !== undefined) {
+      const { micros, id } = decodeAuditCursor(query.cursor);
+      conditions.push(
+        `(at, id) < (timestamptz 'epoch' + $${values.push(micros)}::bigint * interval '1 microsecond', $${values.push(id)})`,
+      );
+    }
+    const rows = await this.database.query<(AuditEntryDto & AuditPlace)[]>(
       `SELECT id, at, tenant_id AS "tenantId", actor_id AS "actorId", actor_email AS "actorEmail", credential, action, outcome,
-              object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail
-       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY id DESC LIMIT $1`,
+              object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail,
+              (extract(epoch FROM at) * 1000000)::bigint AS micros
+       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY at DESC, id DESC LIMIT $1`,
       values,
     );
-    return pageOf(rows, query.limit);
+    const page = rows.slice(0, query.limit);
+    const last = page.at(-1);
+    return {
+      items: page.map(({ micros: _, ...entry }) => entry),
+      nextCursor: rows.length > query.limit && last ? encodeAuditCursor(last) : null,
+    };
   }
 }
 

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf } from '../../../common/problems/index.js';
 import { originOf } from '../principals/actor.js';
 import { principalOf } from '../principals/request-principal.js';
+import { isInAudit } from './problems-in-audit.js';
 import { Refusals } from './refusals.js';
 
 /** Statuses that tell of somebody who may not do what they asked for. */
@@ -17,19 +18,21 @@ export class WatchRefusals implements OnModuleInit {
     private readonly refusals: Refusals,
   ) {}
 
+  /** Fastify gives its hooks to the routes when it is ready: also to those that are registered by now. */
   onModuleInit(): void {
     const fastify = this.host.httpAdapter.getInstance<FastifyInstance>();
-    fastify.addHook('onResponse', (request, reply, done) => {
+    // Not onResponse: a client that goes away at once would be refused without a trace.
+    fastify.addHook('onSend', (request, reply, payload, done) => {
       if (REFUSED.has(reply.statusCode)) this.tell(request, reply);
-      done();
+      done(null, payload);
     });
   }
 
   private tell(request: FastifyRequest, reply: FastifyReply): void {
-    const code = problemOf(reply);
-    // A wrong login is told by the login itself, which knows whose it was.
-    if (code === undefined || request.routeOptions.url?.endsWith('/auth/login') === true) return;
-    const refusal = { code, route: `${request.method} ${request.routeOptions.url ?? ''}` };
+    const problem = problemOf(reply);
+    if (problem === undefined || isInAudit(problem)) return;
+    const route = `${request.method} ${request.routeOptions.url ?? ''}`;
+    const refusal = { code: problem.kind.code, route };
     const principal = principalOf(request);
     if (principal.kind === 'user') this.refusals.ofUser(principal, originOf(request), refusal);
     else this.refusals.ofAnonymous(originOf(request), refusal);

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { type ActiveUser, UsersRepository } from '../accounts/users.repository.js';
 import type { AuditedUser } from '../audit/audit-event.js';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { inAudit } from '../audit/problems-in-audit.js';
 import { Refusals } from '../audit/refusals.js';
 import { invalidRefreshToken, wrongLogin } from '../auth.problems.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -37,7 +38,7 @@ export class LoginService {
     if (user === undefined || !right) {
       await this.failures.add(email);
       this.refusals.wrongLogin(origin, user && audited(user));
-      throw wrongLogin();
+      throw inAudit(wrongLogin());
     }
     await this.failures.forget(email);
     const session = await this.sessions.open(user, origin);
@@ -47,6 +48,7 @@ export class LoginService {
       user: audited(user),
       action: 'login',
       outcome: 'ok',
+      object: { kind: 'user', id: user.id },
       detail: { userAgent: origin.userAgent },
     });
     return this.tokensOf(session, 0);
@@ -73,7 +75,7 @@ export class LoginService {
         throw invalidRefreshToken('no such session');
       case 'reused':
         await this.sessions.end(session, audited(user), origin, 'refresh-token.reuse');
-        throw invalidRefreshToken('used again: the session has ended');
+        throw inAudit(invalidRefreshToken('used again: the session has ended'));
     }
   }
 

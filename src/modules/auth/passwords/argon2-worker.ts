@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { hashSync, verifySync } from '@node-rs/argon2';
 
 /** Runs in a worker thread of `PasswordHasher`, one task at a time. */
@@ -7,6 +8,9 @@ export type Argon2Task =
 
 /** OWASP's second choice for argon2id (the library's default variant): 19 MiB, 2 passes, 1 lane. */
 const OPTIONS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
+
+// Of this thread alone (Linux counts threads here): a storm of logins leaves the cores to the downloads.
+setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 
 export default function run(task: Argon2Task): string | boolean {
   return task.kind === 'hash' ? hashSync(task.password, OPTIONS) : verifySync(task.hash, task.password);

@@ -1,5 +1,3 @@
-import type { Principal } from './principal.js';
-
 /** What a route may ask for: the scopes of API keys, a closed list (RULES 1.6). */
 export const PERMISSIONS = [
   'download',
@@ -12,19 +10,3 @@ export const PERMISSIONS = [
   'storage:credentials',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
-
-const OF_ANONYMOUS: ReadonlySet<Permission> = new Set<Permission>(['download']);
-
-/**
- * Whether this kind of caller may use such routes at all. Without I/O: which files it concerns is decided by `decide`
- * in file-meta. A route without a permission is for people: an API key does not call it.
- */
-export function holdsPermission(principal: Principal, permission: Permission | undefined): boolean {
-  switch (principal.kind) {
-    case 'user':
-      if (principal.credential.kind !== 'api-key') return true;
-      return permission !== undefined && principal.credential.scopes.has(permission);
-    case 'anonymous':
-      return permission === undefined || OF_ANONYMOUS.has(permission);
-  }
-}

@@ -3,7 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../../../common/http/index.js';
 import { ApiKeyPrincipals } from '../api-keys/api-key-principals.js';
 import { invalidCredentials } from '../auth.problems.js';
+import { OidcPrincipals } from '../oidc/oidc-principals.js';
 import { SessionPrincipals } from '../sessions/session-principals.js';
+import { originOf } from './actor.js';
 import { ANONYMOUS, type Principal } from './principal.js';
 
 /** RFC 6750 §2.1; the scheme is case-insensitive (RFC 9110 §11.1). */
@@ -14,11 +16,13 @@ export class PrincipalResolver {
   constructor(
     private readonly sessions: SessionPrincipals,
     private readonly apiKeys: ApiKeyPrincipals,
+    private readonly oidc: OidcPrincipals,
   ) {}
 
   /**
    * The principal behind the credentials of a request; without credentials the anonymous one.
-   * @throws Problem `unauthenticated` (401) for credentials that do not hold: they never fall back to anonymous
+   * @throws Problem `unauthenticated` (401) for credentials that do not hold: they never fall back to anonymous; what the kind of
+   * credentials throws besides
    */
   async resolve(request: FastifyRequest): Promise<Principal> {
     const { authorization, 'x-api-key': apiKey } = request.headers;
@@ -30,6 +34,7 @@ export class PrincipalResolver {
     if (authorization === undefined) return ANONYMOUS;
     const token = BEARER.exec(authorization)?.[1];
     if (token === undefined) throw invalidCredentials('not a bearer token');
+    if (this.oidc.knows(token)) return this.oidc.resolve(token, originOf(request));
     return this.sessions.resolve(token, clientAddress(request));
   }
 }

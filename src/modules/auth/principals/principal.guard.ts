@@ -1,7 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
-import { type CredentialUse, CREDENTIALS } from '../../../common/http/index.js';
+import { CREDENTIALS } from '../../../common/http/index.js';
 import { unauthenticated } from '../auth.problems.js';
 import { PrincipalResolver } from './principal-resolver.js';
 import { setPrincipal } from './request-principal.js';
@@ -9,17 +8,11 @@ import { setPrincipal } from './request-principal.js';
 /** On every route: finds out who asks. Routes are closed to callers without credentials unless they say otherwise. */
 @Injectable()
 export class PrincipalGuard implements CanActivate {
-  constructor(
-    private readonly reflector: Reflector,
-    private readonly resolver: PrincipalResolver,
-  ) {}
+  constructor(private readonly resolver: PrincipalResolver) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const use = this.reflector.getAllAndOverride<CredentialUse | undefined>(CREDENTIALS, [
-      context.getHandler(),
-      context.getClass(),
-    ]);
+    const use = CREDENTIALS.of(context);
     if (use === 'ignored') return true;
     const principal = await this.resolver.resolve(request);
     if (principal.kind === 'anonymous' && use !== 'optional') throw unauthenticated();

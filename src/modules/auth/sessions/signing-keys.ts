@@ -1,11 +1,13 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import { AuthConfig } from '../../../common/config/config.js';
+import { AuthConfig, type JwtSecretsFile } from '../../../common/config/config.js';
 import type { JwtSecret } from '../../../common/config/jwt-secrets.js';
 import { readJwtSecrets } from '../../../common/config/load-config.js';
 
 /** Milliseconds between two looks at the file. */
 const LOOK_EVERY = 2_000;
+/** The same, when a token names a key that we do not know: another replica may have seen the new file first. */
+const LOOK_AT_MOST_EVERY = 500;
 
 /** The keys of our signatures, as the file has them now (RULES 10.2). */
 @Injectable()
@@ -13,13 +15,18 @@ export class SigningKeys implements OnApplicationShutdown {
   private readonly logger = new Logger(SigningKeys.name);
   private secrets: readonly JwtSecret[];
   private readonly listeners: (() => void)[] = [];
+  private readonly file: JwtSecretsFile | undefined;
   private readonly timer: NodeJS.Timeout | undefined;
   private seen: string | undefined;
+  private lookedAt = 0;
 
-  constructor(private readonly config: AuthConfig) {
+  constructor(config: AuthConfig) {
     this.secrets = config.jwtSecrets;
-    if (config.jwtSecretsFile === undefined) return;
-    this.timer = setInterval(() => void this.look(), LOOK_EVERY).unref();
+    this.file = config.jwtSecretsFile;
+    if (this.file === undefined) return;
+    this.timer = setInterval(() => {
+      this.look();
+    }, LOOK_EVERY).unref();
   }
 
   /** @returns the key that signs now @throws Error when every key has run out */
@@ -30,6 +37,9 @@ export class SigningKeys implements OnApplicationShutdown {
   }
 
   find(kid: string): JwtSecret | undefined {
+    const known = this.usable().find((key) => key.kid === kid);
+    if (known !== undefined || Date.now() - this.lookedAt < LOOK_AT_MOST_EVERY) return known;
+    this.look();
     return this.usable().find((key) => key.kid === kid);
   }
 
@@ -48,22 +58,25 @@ export class SigningKeys implements OnApplicationShutdown {
     clearInterval(this.timer);
   }
 
-  private async look(): Promise<void> {
-    const file = this.config.jwtSecretsFile;
-    if (file === undefined) return;
+  private look(): void {
+    this.lookedAt = Date.now();
+    if (this.file === undefined) return;
     try {
       // A mounted secret is a link that is pointed elsewhere: another inode.
-      const { mtimeMs, size, ino } = await stat(file.path);
+      const { mtimeMs, size, ino } = statSync(this.file.path);
       const seen = `${mtimeMs} ${size} ${ino}`;
       if (seen === this.seen) return;
-      const secrets = readJwtSecrets(file);
       this.seen = seen;
-      if (JSON.stringify(secrets) === JSON.stringify(this.secrets)) return;
-      this.secrets = secrets;
-      for (const listener of this.listeners) listener();
-      this.logger.log(`${file.variable} has changed: ${secrets.map(({ kid }) => kid).join(', ')}`);
+      this.use(readJwtSecrets(this.file), this.file);
     } catch (error) {
-      this.logger.error(`${file.variable}_FILE has changed and is not used: ${String(error)}`);
+      this.logger.error(`${this.file.variable}_FILE is not used as it is now: ${String(error)}`);
     }
+  }
+
+  private use(secrets: readonly JwtSecret[], { variable }: JwtSecretsFile): void {
+    if (JSON.stringify(secrets) === JSON.stringify(this.secrets)) return;
+    this.secrets = secrets;
+    for (const listener of this.listeners) listener();
+    this.logger.log(`${variable} has changed; its keys: ${secrets.map(({ kid }) => kid).join(', ')}`);
   }
 }

@@ -1,0 +1,333 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, rm } from 'node:fs/promises';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Api, expectProblem } from '../harness/api.js';
+import type { Answer } from '../harness/http.js';
+import { useOwnStack } from '../harness/own-stack.js';
+import { Seed, type SeededUser } from '../harness/seed.js';
+
+const ME = '/api/v1/auth/me';
+
+/** A client that stops reading at the first bytes until it is told to go on. */
+class Slow {
+  private readonly first = Promise.withResolvers<undefined>();
+  private readonly resume = Promise.withResolvers<undefined>();
+  readonly begun = this.first.promise;
+
+  goOn(): void {
+    this.resume.resolve(undefined);
+  }
+
+  async get(origin: string, path: string, token: string): Promise<Buffer> {
+    const outgoing = request(`${origin}${path}`, { headers: { Authorization: `Bearer ${token}` } }).end();
+    const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
+    expect(incoming.statusCode).toBe(200);
+    this.first.resolve(undefined);
+    await this.resume.promise;
+    return buffer(incoming);
+  }
+}
+
+/** RULES 3: gone at the next request, on every replica, for good. */
+describe('revocation on two replicas', () => {
+  const own = useOwnStack({ RATE_LIMIT_API: '1000000', RATE_LIMIT_LOGINS: '1000000' }, { replicas: 2 });
+  let seed: Seed;
+  let tenantId: string;
+
+  beforeAll(async () => {
+    seed = Seed.open(own.stack);
+    tenantId = await seed.tenant();
+  });
+  afterAll(() => seed.close());
+
+  const replica = (index: number): string => own.stack.appUrls[index % 2] ?? '';
+  const admin = (index: number): Api => own.admin.via(replica(index));
+  const login = (account: SeededUser, index = 0): Promise<Api> =>
+    own.anonymous.via(replica(index)).login(account.email, account.password);
+  const someone = async (): Promise<{ account: SeededUser; user: Api }> => {
+    const account = await seed.user(tenantId);
+    return { account, user: await login(account) };
+  };
+  /** Both replicas have decided and keep what they decided on. */
+  const warm = async (ask: (index: number) => Promise<Answer>): Promise<void> => {
+    for (let index = 0; index < 4; index += 1) expect((await ask(index)).status).toBe(200);
+  };
+
+  interface Way {
+    readonly name: string;
+    /** What both replicas keep, how it is revoked, and what the next request is answered. */
+    readonly prepare: () => Promise<{
+      readonly ask: (index: number) => Promise<Answer>;
+      readonly revoke: (index: number) => Promise<Answer>;
+      readonly refused: readonly [status: number, code: string];
+    }>;
+  }
+
+  const unauthenticated = [401, 'unauthenticated'] as const;
+  const askMe = (user: Api) => (index: number) => user.via(replica(index)).send(ME);
+
+  const WAYS: readonly Way[] = [
+    {
+      name: 'a session, by logging out',
+      prepare: async () => {
+        const { user } = await someone();
+        return {
+          ask: askMe(user),
+          revoke: (index) => user.via(replica(index)).send('/api/v1/auth/logout', { method: 'POST' }),
+          refused: unauthenticated,
+        };
+      },
+    },
+    {
+      name: 'all sessions, by another of them',
+      prepare: async () => {
+        const { account, user } = await someone();
+        const other = await login(account, 1);
+        return {
+          ask: askMe(user),
+          revoke: (index) => other.via(replica(index)).delete('/api/v1/auth/sessions'),
+          refused: unauthenticated,
+        };
+      },
+    },
+    {
+      name: 'a user, by an admin',
+      prepare: async () => {
+        const { account, user } = await someone();
+        return {
+          ask: askMe(user),
+          revoke: (index) => admin(index).patch(`/api/v1/users/${account.id}`, { disabled: true }),
+          refused: unauthenticated,
+        };
+      },
+    },
+    {
+      name: 'an API key',
+      prepare: async () => {
+        const { user } = await someone();
+        const made = await user.post('/api/v1/auth/api-keys', { name: 'x', scopes: ['files:read'] });
+        const { id, key } = made.json as { id: string; key: string };
+        return {
+          ask: (index) => own.anonymous.withKey(key).via(replica(index)).send('/api/v1/files'),
+          revoke: (index) => user.via(replica(index)).delete(`/api/v1/auth/api-keys/${id}`),
+          refused: unauthenticated,
+        };
+      },
+    },
+    {
+      name: 'a tenant',
+      prepare: async () => {
+        const own = await seed.tenant();
+        const user = await login(await seed.user(own));
+        return {
+          ask: askMe(user),
+          revoke: (index) => admin(index).patch(`/api/v1/tenants/${own}`, { suspended: true }),
+          refused: unauthenticated,
+        };
+      },
+    },
+    {
+      name: 'a file, by deleting it',
+      prepare: async () => {
+        const { user } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        return {
+          ask: (index) => user.via(replica(index)).download(id, { Range: 'bytes=0-3' }),
+          revoke: (index) => user.via(replica(index)).delete(`/api/v1/files/${id}`),
+          refused: [410, 'file-gone'],
+        };
+      },
+    },
+    {
+      name: 'the visibility of a file',
+      prepare: async () => {
+        const { user } = await someone();
+        const { user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10), { visibility: 'tenant' });
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => user.via(replica(index)).patch(`/api/v1/files/${id}`, { visibility: 'private' }),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+  ];
+
+  it.each(WAYS)('$name', async ({ name, prepare }) => {
+    for (let round = 0; round < 10; round += 1) {
+      const { ask, revoke, refused } = await prepare();
+      if (name === 'a file, by deleting it') {
+        // X-Accel past nginx: the decision alone.
+        for (let index = 0; index < 4; index += 1) expect((await ask(index)).status).toBeLessThan(300);
+      } else await warm(ask);
+      expect((await revoke(round)).status).toBeLessThan(300);
+      for (let index = round; index < round + 4; index += 1) expectProblem(await ask(index), ...refused);
+    }
+  });
+
+  it('10,000 requests that alternate between the replicas: none is served after the answer to its revocation', async () => {
+    let requests = 0;
+    let servedAfter = 0;
+    let refusedBefore = 0;
+    while (requests < 10_000) {
+      const { account, user } = await someone();
+      let revoked = false;
+      const asking = Array.from({ length: 4 }, async (_, lane) => {
+        for (let index = lane; index < lane + 60; index += 1) {
+          const since = revoked;
+          const { status } = await user.via(replica(index)).send(ME);
+          requests += 1;
+          if (since && status === 200) servedAfter += 1;
+          if (!revoked && status !== 200) refusedBefore += 1;
+        }
+      });
+      await sleep(Math.random() * 60);
+      const revoking = admin(requests).patch(`/api/v1/users/${account.id}`, { disabled: true });
+      // Between the sending and the answer either is right.
+      void revoking.then(() => (revoked = true));
+      const answer = await revoking;
+      expect(answer.status).toBe(200);
+      await Promise.all(asking);
+    }
+    expect(servedAfter).toBe(0);
+    // Only those under way while it was being revoked.
+    expect(refusedBefore).toBeLessThan(requests / 10);
+  }, 180_000);
+
+  it('kill -9 between the commit and the new version: what is committed holds at once', async () => {
+    const { account, user } = await someone();
+    await warm(askMe(user));
+    // As the process leaves it that dies there: announced, committed, not settled.
+    await seed.redis.set(`version:{user:${account.id}}`, 'changing:of-one-that-died', 'EX', 60);
+    await seed.query('UPDATE users SET disabled_at = now() WHERE id = $1', [account.id]);
+    for (let index = 0; index < 4; index += 1) {
+      expectProblem(await askMe(user)(index), 401, 'unauthenticated');
+    }
+    // When the announcement has expired there is no version: what is loaded then is kept again.
+    await seed.redis.del(`version:{user:${account.id}}`);
+    expectProblem(await askMe(user)(1), 401, 'unauthenticated');
+  });
+
+  it('while it is announced, nothing that is loaded is kept', async () => {
+    const { account, user } = await someone();
+    await seed.redis.set(`version:{user:${account.id}}`, 'changing:for-long', 'EX', 60);
+    await warm(askMe(user));
+    await seed.query('UPDATE users SET disabled_at = now() WHERE id = $1', [account.id]);
+    for (let index = 0; index < 2; index += 1) {
+      expectProblem(await askMe(user)(index), 401, 'unauthenticated');
+    }
+  });
+
+  it('Redis cannot be told: 503, and nothing is revoked', async () => {
+    const { account } = await someone();
+    // The admin's own facts are kept; what cannot be done is the announcement.
+    await seed.redis.config('SET', 'min-replicas-to-write', '1');
+    try {
+      const answer = await admin(0).patch(`/api/v1/users/${account.id}`, { disabled: true });
+      expectProblem(answer, 503, 'dependency-unavailable');
+    } finally {
+      await seed.redis.config('SET', 'min-replicas-to-write', '0');
+    }
+    const [row] = await seed.query<{ disabled_at: Date | null }>(
+      'SELECT disabled_at FROM users WHERE id = $1',
+      [account.id],
+    );
+    expect(row?.disabled_at).toBeNull();
+    expect((await login(account, 1)).token).toBeDefined();
+  });
+
+  it('Redis restored from a copy made before: what was revoked since stays revoked', async () => {
+    const { account, user } = await someone();
+    const { user: loggedOut } = await someone();
+    const { user: unharmed } = await someone();
+    for (const one of [user, loggedOut, unharmed]) await warm(askMe(one));
+    const folder = join(own.stack.dataDir, 'redis');
+    const copy = join(own.stack.dataDir, 'redis-copy');
+    await seed.redis.bgrewriteaof();
+    await own.stack.redis?.stop();
+    await cp(folder, copy, { recursive: true });
+    await own.stack.redis?.start();
+    await untilServed(() => askMe(unharmed)(0));
+    await untilServed(() => askMe(unharmed)(1));
+    for (const one of [user, loggedOut]) await warm(askMe(one));
+
+    // The second replica is not asked meanwhile: what it keeps has the versions of the copy.
+    expect((await admin(0).patch(`/api/v1/users/${account.id}`, { disabled: true })).status).toBe(200);
+    const logout = await loggedOut.via(replica(0)).send('/api/v1/auth/logout', { method: 'POST' });
+    expect(logout.status).toBe(204);
+
+    await own.stack.redis?.stop();
+    await rm(folder, { recursive: true });
+    await cp(copy, folder, { recursive: true });
+    await own.stack.redis?.start();
+    await untilServed(() => askMe(unharmed)(0));
+    await untilServed(() => askMe(unharmed)(1));
+    for (let index = 0; index < 2; index += 1) {
+      expectProblem(await askMe(user)(index), 401, 'unauthenticated');
+      expectProblem(await askMe(loggedOut)(index), 401, 'unauthenticated');
+    }
+  });
+
+  it('a user disabled in the middle of a download: what is under way ends whole, its continuation is refused', async () => {
+    const { account, user } = await someone();
+    const bytes = randomBytes(24 * 2 ** 20);
+    const { id } = await user.upload(bytes);
+    const slow = new Slow();
+    const download = slow.get(own.stack.publicUrl, `/download/${id}`, user.token ?? '');
+    await slow.begun;
+    expect((await admin(0).patch(`/api/v1/users/${account.id}`, { disabled: true })).status).toBe(200);
+    expectProblem(await user.download(id, { Range: 'bytes=100-' }), 401, 'unauthenticated');
+    slow.goOn();
+    expect((await download).equals(bytes)).toBe(true);
+  });
+
+  async function untilServed(ask: () => Promise<Answer>): Promise<void> {
+    const deadline = Date.now() + 5_000;
+    let answer = await ask();
+    while (answer.status === 503 && Date.now() < deadline) {
+      await sleep(20);
+      answer = await ask();
+    }
+    expect(answer.status, answer.text).toBe(200);
+  }
+});
+
+describe('kill -9 of the replica that revokes, at any moment', () => {
+  const own = useOwnStack({ RATE_LIMIT_API: '1000000', RATE_LIMIT_LOGINS: '1000000' }, { replicas: 2 });
+
+  it('the other one answers as the database has it', async () => {
+    const seed = Seed.open(own.stack);
+    try {
+      const tenantId = await seed.tenant();
+      const [first = '', second = ''] = own.stack.appUrls;
+      const dying = own.stack.apps[0];
+      for (let round = 0; round < 12; round += 1) {
+        const account = await seed.user(tenantId);
+        const user = await own.anonymous.via(second).login(account.email, account.password);
+        expect((await user.send(ME)).status).toBe(200);
+        const revoking = own.admin
+          .via(first)
+          .patch(`/api/v1/users/${account.id}`, { disabled: true })
+          .catch(() => undefined);
+        await sleep(round);
+        dying?.kill('SIGKILL');
+        await Promise.all([revoking, dying?.exited]);
+        // The server notices that its client is gone, and ends what it had begun.
+        await sleep(100);
+        const [row] = await seed.query<{ disabled: boolean }>(
+          'SELECT disabled_at IS NOT NULL AS disabled FROM users WHERE id = $1',
+          [account.id],
+        );
+        expect((await user.send(ME)).status).toBe(row?.disabled === true ? 401 : 200);
+        await dying?.start();
+      }
+    } finally {
+      await seed.close();
+    }
+  });
+});
