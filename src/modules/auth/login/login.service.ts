@@ -42,15 +42,21 @@ export class LoginService {
     }
     await this.failures.forget(email);
     const session = await this.sessions.open(user, origin);
-    await this.audit.note({
-      ip: origin.ip,
-      requestId: origin.requestId,
-      user: audited(user),
-      action: 'login',
-      outcome: 'ok',
-      object: { kind: 'user', id: user.id },
-      detail: { userAgent: origin.userAgent },
-    });
+    try {
+      await this.audit.note({
+        ip: origin.ip,
+        requestId: origin.requestId,
+        user: audited(user),
+        action: 'login',
+        outcome: 'ok',
+        object: { kind: 'user', id: user.id },
+        detail: { userAgent: origin.userAgent },
+      });
+    } catch (error) {
+      // No login without its row; and nobody will ever have the tokens of this session.
+      await this.store.remove(user.id, [session.id]);
+      throw error;
+    }
     return this.tokensOf(session, 0);
   }
 
