@@ -14,6 +14,9 @@ interface Key {
 }
 
 const newKey = (kid: string): Key => ({ kid, secret: randomBytes(32).toString('base64') });
+/** Milliseconds until every replica has looked at the file. */
+const SEEN = 1_300;
+
 const [OLD, NEW] = [newKey('2026-11'), newKey('2026-12')];
 
 const folder = mkdtempSync(join(tmpdir(), 'download-service-keys-'));
@@ -86,14 +89,14 @@ describe('JWT_SECRETS rotated under load, on two replicas', () => {
       }
     });
     use(OLD, NEW);
-    await sleep(2_500);
+    await sleep(SEEN);
     use(NEW, OLD);
     await sleep(4_500);
     // All tokens of the old key have run out; refresh tokens of it have been renewed.
     use(NEW, { ...OLD, notAfter: new Date(Date.now() + 500).toISOString() });
     await sleep(3_000);
     use(NEW);
-    await sleep(2_500);
+    await sleep(SEEN);
     ended = true;
     await Promise.all(callers);
     expect(failures).toEqual([]);
@@ -109,19 +112,19 @@ describe('JWT_SECRETS rotated under load, on two replicas', () => {
   it('a key that goes takes its tokens along, also those that were verified before', async () => {
     const third = newKey('2027-01');
     use(third, NEW);
-    await sleep(2_500);
+    await sleep(SEEN);
     const { accessToken } = await login();
     expect(kidOf(accessToken)).toBe(third.kid);
     for (const index of [0, 1]) expect((await me(accessToken, index)).status).toBe(200);
     use(NEW);
-    await sleep(2_500);
+    await sleep(SEEN);
     for (const index of [0, 1]) expectProblem(await me(accessToken, index), 401, 'unauthenticated');
   });
 
   it('a file that cannot be used changes nothing, and the log does not show it', async () => {
     for (const text of ['{', '[{"kid":"x","secret":"too short"}]']) {
       write(text);
-      await sleep(2_200);
+      await sleep(SEEN);
       const { accessToken } = await login();
       expect(kidOf(accessToken)).toBe(NEW.kid);
     }

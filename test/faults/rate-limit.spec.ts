@@ -91,15 +91,56 @@ describe('request rate', () => {
     expect((await attempt(other.email)).status).toBe(401);
   });
 
+  it('logins are counted by address as well, whatever accounts are tried from there and in whatever form', async () => {
+    const past = own.anonymous.via(own.stack.appUrl);
+    let tried = 0;
+    const attempt = (address: string, login: object) =>
+      past.send(LOGIN, {
+        method: 'POST',
+        body: JSON.stringify(login),
+        headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': address },
+      });
+    const another = () => ({ email: `${(tried += 1)}@example.com`, password: 'wrong' });
+    // Ten accounts' worth. What is no login at all costs no hash, and counts.
+    const odd = [{}, { email: ['x'] }, { email: 'x' }, { email: 7, password: 'x' }];
+    for (const login of odd) expect((await attempt('198.51.100.7', login)).status).toBe(400);
+    for (let at = 0; at < 44; at += 1) {
+      expect((await attempt('198.51.100.7', { email: another().email })).status).toBe(400);
+    }
+    for (let at = 0; at < 2; at += 1) expect((await attempt('198.51.100.7', another())).status).toBe(401);
+    const refused = await attempt('198.51.100.7', another());
+    expectProblem(refused, 429, 'too-many-requests');
+    expect(refused.headers['ratelimit-policy']).toBe('"login";q=5;w=60, "login-address";q=50;w=60');
+    expect(refused.headers.ratelimit).toMatch(/^"login";r=4;t=\d+, "login-address";r=0;t=\d+$/);
+    // Right ones too: whoever shares the address waits a minute, and everybody else does not.
+    expect((await attempt('198.51.100.7', ADMIN)).status).toBe(429);
+    expect((await attempt('198.51.100.8', ADMIN)).status).toBe(200);
+  });
+
+  it('passwords that are tried at /auth/password are counted by user, whichever session they come by', async () => {
+    const account = await seed.user(await seed.defaultTenant());
+    const { email, password } = account;
+    const sessions = [await own.anonymous.login(email, password), await own.anonymous.login(email, password)];
+    const attempt = (at: number, currentPassword: string) =>
+      sessions[at % 2]?.post('/api/v1/auth/password', { currentPassword, newPassword: 'a new password' });
+    for (let at = 0; at < 5; at += 1) expect((await attempt(at, 'wrong'))?.status).toBe(403);
+    expect((await attempt(0, password))?.status).toBe(429);
+    expect((await attempt(1, password))?.status).toBe(429);
+    expect((await sessions[0]?.send(ME))?.status).toBe(200);
+  });
+
   it('believes X-Forwarded-For only from a trusted proxy, read from the right, IPv6 by /64', async () => {
     const past = own.anonymous.via(own.stack.appUrl);
     const account = await seed.user(await seed.defaultTenant());
-    const attempt = (api: Api, forwarded: string) =>
-      api.send(LOGIN, {
+    const attempt = async (api: Api, forwarded: string): Promise<Answer> => {
+      // The account's own delay is another matter, and takes its time.
+      await seed.forgetLoginFailures(account.email);
+      return api.send(LOGIN, {
         method: 'POST',
         body: JSON.stringify({ email: account.email, password: 'wrong' }),
         headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': forwarded },
       });
+    };
     // Loopback is trusted: the right-most address that is not a proxy counts; what stands left of it is hearsay.
     for (let at = 0; at < 5; at += 1)
       expect((await attempt(past, `10.9.8.${at}, 203.0.113.7`)).status).toBe(401);

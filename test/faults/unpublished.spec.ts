@@ -33,11 +33,11 @@ describe('uploads that are cut short by a crash', () => {
     }
   };
 
-  it('kill -9 at 24 moments of an upload: what is published is right, what is answered is published, and the sweep leaves no byte behind', async () => {
+  it('kill -9 at 16 moments of an upload: what is published is right, what is answered is published, and the sweep leaves no byte behind', async () => {
     const answered: FileJson[] = [];
     const contents = new Map<string, Buffer>();
     const outcomes = { published: 0, lost: 0 };
-    for (let round = 0; round < 24; round += 1) {
+    for (let round = 0; round < 16; round += 1) {
       const bytes = randomBytes(1_500_000);
       const { body, headers } = multipart([{ name: 'file', value: bytes, filename: `${round}.bin` }]);
       // Arrives in about 60 ms; the kill comes between the first byte and well behind the answer.
@@ -52,7 +52,7 @@ describe('uploads that are cut short by a crash', () => {
       const uploading = own.admin
         .send('/api/v1/files', { method: 'POST', body: slowly, headers })
         .catch(() => undefined);
-      await sleep(5 + round * 5);
+      await sleep(5 + round * 8);
       await restart();
       const answer = await uploading;
       if (answer?.status === 201) {

@@ -47,6 +47,16 @@ export function multipart(parts: readonly Part[]): { body: Buffer; headers: Reco
   };
 }
 
+/** Sends what hashes a password: another suite may be storming the logins of the stack that all share. */
+export async function patiently(request: () => Promise<Answer>): Promise<Answer> {
+  let answer = await request();
+  for (let round = 0; round < 10 && answer.status === 429; round += 1) {
+    await sleep(500);
+    answer = await request();
+  }
+  return answer;
+}
+
 /** A caller of the service, with or without credentials. */
 export class Api {
   /** @param apiKey instead of a token */
@@ -100,12 +110,7 @@ export class Api {
 
   /** This origin as seen by that account. */
   async login(email: string, password: string): Promise<Api> {
-    let answer = await this.post('/api/v1/auth/login', { email, password });
-    // Another suite may be storming the logins of the stack that all share.
-    for (let round = 0; round < 10 && answer.status === 429; round += 1) {
-      await sleep(500);
-      answer = await this.post('/api/v1/auth/login', { email, password });
-    }
+    const answer = await patiently(() => this.post('/api/v1/auth/login', { email, password }));
     expect(answer.status, answer.text).toBe(200);
     return this.as((answer.json as { accessToken: string }).accessToken);
   }

@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hash } from '@node-rs/argon2';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -37,10 +38,83 @@ export class Seed {
     await this.redis.del(`version:{${subject}}`);
   }
 
-  /** Wrong passwords make an account wait: here they are forgotten. */
-  async forgetLoginFailures(): Promise<void> {
-    const keys = await this.redis.keys('login-failures:*');
-    if (keys.length > 0) await this.redis.del(keys);
+  /** Wrong passwords make an account wait: here those of one address are forgotten, and of no other suite. */
+  async forgetLoginFailures(email: string): Promise<void> {
+    await this.redis.del(loginFailuresKey(email));
+  }
+
+  /** As after so many wrong passwords. */
+  async setLoginFailures(email: string, count: number): Promise<void> {
+    await this.redis.set(loginFailuresKey(email), count, 'EX', 900);
+  }
+
+  async loginFailures(email: string): Promise<number> {
+    return Number(await this.redis.get(loginFailuresKey(email)));
+  }
+
+  /** Seconds until they are forgotten. */
+  loginFailuresLeft(email: string): Promise<number> {
+    return this.redis.ttl(loginFailuresKey(email));
+  }
+
+  /** Every string that Redis holds now: values, fields and members, each with the key it is in. */
+  async redisContents(): Promise<string> {
+    const lines: string[] = [];
+    for await (const keys of this.redis.scanStream({ count: 1_000 })) {
+      for (const key of keys as string[]) lines.push(key, ...(await this.contentsOf(key)));
+    }
+    return lines.join('\n');
+  }
+
+  private async contentsOf(key: string): Promise<string[]> {
+    switch (await this.redis.type(key)) {
+      case 'string':
+        return [(await this.redis.get(key)) ?? ''];
+      case 'hash':
+        return Object.entries(await this.redis.hgetall(key)).flat();
+      case 'zset':
+        return this.redis.zrange(key, 0, -1);
+      case 'set':
+        return this.redis.smembers(key);
+      case 'list':
+        return this.redis.lrange(key, 0, -1);
+      case 'stream':
+        return (await this.redis.xrange(key, '-', '+')).flat(2);
+      default:
+        return [];
+    }
+  }
+
+  /**
+   * What a request does that another change of the user overtakes: `request` is sent while the row is held, and `change`, of
+   * which $1 is the user, is committed when it waits for the row.
+   */
+  async overtake<T>(userId: string, change: string, request: () => Promise<T>): Promise<T> {
+    const client = await this.database.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId]);
+      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+      const answer = request();
+      await this.untilBlockedBy(rows[0]?.pid ?? 0);
+      await client.query(change, [userId]);
+      await client.query('COMMIT');
+      return await answer;
+    } finally {
+      client.release();
+    }
+  }
+
+  private async untilBlockedBy(pid: number): Promise<void> {
+    for (let round = 0; round < 200; round += 1) {
+      const waiting = await this.query(
+        'SELECT FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))',
+        [pid],
+      );
+      if (waiting.length > 0) return;
+      await sleep(20);
+    }
+    throw new Error('nothing waits for the row');
   }
 
   async query<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {
@@ -109,4 +183,9 @@ export class Seed {
     await this.query(`UPDATE files SET expires_at = now() - interval '1 second' WHERE id = $1`, [fileId]);
     await this.changed(`file:${fileId}`);
   }
+}
+
+/** As `RedisLoginFailures` names it; of a normalised address. */
+function loginFailuresKey(email: string): string {
+  return `login-failures:{${createHash('sha256').update(email).digest('base64url').slice(0, 22)}}`;
 }

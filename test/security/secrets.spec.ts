@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createKey, openSession, refresh, type Tokens } from '../harness/accounts.js';
+import { patiently } from '../harness/api.js';
 import { useWorld } from '../harness/world.js';
 
 describe('secrets', () => {
   const world = useWorld();
 
-  it('no log holds a password, an access token or a query', async () => {
+  it('no log holds a password, a token, a key or a query', async () => {
     const file = await world.owner.upload(randomBytes(100));
     const query = `token=${randomBytes(16).toString('hex')}`;
     const { email, password } = world.ownerAccount;
@@ -25,9 +27,15 @@ describe('secrets', () => {
       headers: { 'Content-Type': 'application/json' },
     });
 
+    const { tokens, key, passwords } = await useEverySecret();
     const secrets = {
       query,
       password,
+      ...Object.fromEntries(passwords.map((text, at) => [`password ${at}`, text])),
+      ...Object.fromEntries(tokens.map((text, at) => [`token ${at}`, text])),
+      ...Object.fromEntries(tokens.map((text, at) => [`signature ${at}`, text.split('.').at(-1) ?? ''])),
+      key,
+      'secret of the key': key.slice('dsk_0123456789_'.length),
       token: session.token ?? '',
       signature: session.token?.split('.')[2] ?? '',
       jwt: (await readFile(world.stack.jwtSecretFile, 'utf8')).trim(),
@@ -47,6 +55,51 @@ describe('secrets', () => {
       expect(text.includes(secret), name).toBe(false);
     }
   });
+
+  /** Everything that is handed out, used rightly and wrongly, on each way in. */
+  async function useEverySecret() {
+    const { email, password, id } = await world.seed.user(world.tenantId);
+    const first = await openSession(world.anonymous, { email, password });
+    const renewed = await refresh(world.anonymous, first.refreshToken);
+    const second = renewed.json as Tokens;
+    const api = world.anonymous.as(second.accessToken);
+    const { key } = await createKey(api);
+    const forged = `${second.refreshToken.slice(0, -6)}forged`;
+    const passwords = Array.from({ length: 4 }, () => randomBytes(12).toString('base64url'));
+    const [next = '', wrong = '', reset = '', created = ''] = passwords;
+    const change = (currentPassword: string, newPassword: string) =>
+      patiently(() => api.post('/api/v1/auth/password', { currentPassword, newPassword }));
+
+    for (const origin of [world.stack.publicUrl, world.stack.appUrl]) {
+      const byKey = world.anonymous.withKey(key).via(origin);
+      expect((await byKey.send('/api/v1/files')).status).toBe(200);
+      await byKey.send('/api/v1/auth/me');
+      await byKey.send(`/api/v1/files?key=${key}`);
+      await byKey.send('/%zz');
+      await world.anonymous.via(origin).as(key).send('/api/v1/files');
+      await refresh(world.anonymous.via(origin), forged);
+      await refresh(world.anonymous.via(origin), [second.refreshToken]);
+      await world.anonymous
+        .via(origin)
+        .post(`/api/v1/auth/refresh?refreshToken=${second.refreshToken}`, { refresh: second.refreshToken });
+      await world.anonymous.via(origin).send('/api/v1/auth/refresh', {
+        method: 'POST',
+        body: `{"refreshToken":"${second.refreshToken}"`,
+        headers: { 'Content-Type': 'application/json' },
+      });
+    }
+    expect((await change(wrong, next)).status).toBe(403);
+    expect((await change(password, 'short')).status).toBe(400);
+    expect((await change(password, next)).status).toBe(204);
+    const path = `/api/v1/users/${id}`;
+    expect((await patiently(() => world.admin.patch(path, { password: reset }))).status).toBe(200);
+    await world.admin.patch(path, { password: reset, extra: reset });
+    const user = { email: `${randomBytes(8).toString('hex')}@example.com`, password: created };
+    expect((await patiently(() => world.admin.post('/api/v1/users', user))).status).toBe(201);
+    expect((await patiently(() => world.admin.post('/api/v1/users', user))).status).toBe(409);
+    const tokens = [first, second].flatMap(({ accessToken, refreshToken }) => [accessToken, refreshToken]);
+    return { tokens: [...tokens, forged], key, passwords: [password, ...passwords] };
+  }
 
   it('what is kept on disk is for its owner only', async () => {
     for (const entry of await readdir(join(world.stack.dataDir, 'secrets'))) {

@@ -6,6 +6,7 @@ import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/
 import { Tenant } from './accounts/tenant.entity.js';
 import { TenantsController } from './accounts/tenants.controller.js';
 import { TenantsService } from './accounts/tenants.service.js';
+import { Turns } from './accounts/turns.js';
 import { User } from './accounts/user.entity.js';
 import { UsersController } from './accounts/users.controller.js';
 import { UsersRepository } from './accounts/users.repository.js';
@@ -52,7 +53,7 @@ const sessions = [
   { provide: SessionStore, useClass: RedisSessionStore },
 ];
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
-const accounts = [TenantsService, UsersRepository, UsersService];
+const accounts = [TenantsService, Turns, UsersRepository, UsersService];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
 const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
 const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];

@@ -2,11 +2,19 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { expectProblem } from '../../harness/api.js';
+import { type Api, expectProblem } from '../../harness/api.js';
 import { useWorld } from '../../harness/world.js';
 
 const ME = '/api/v1/auth/me';
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+/** Of somebody who would like to be believed. */
+const OWN_KEY = 'k'.repeat(64);
+const jwkOf = (key: string) => ({ kty: 'oct', alg: 'HS256', k: Buffer.from(key).toString('base64url') });
+
+/** The object as JSON, with one member a second time, behind the others. */
+const twice = (object: object, name: string, value: unknown, quoted = true) =>
+  JSON.stringify(object).replace(/\}$/, `,"${name}":${quoted ? JSON.stringify(value) : String(value)}}`);
 
 describe('sessions and access tokens', () => {
   const world = useWorld();
@@ -25,6 +33,12 @@ describe('sessions and access tokens', () => {
     const text = `${encode(head)}.${encode(payload)}`;
     return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
   };
+  const signText = (head: string, payload: string) => {
+    const text = [head, payload].map((part) => Buffer.from(part).toString('base64url')).join('.');
+    return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
+  };
+  const sessionOf = ({ token = '' }: Api): unknown =>
+    (JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sid: unknown }).sid;
   const me = (token: string) => world.anonymous.as(token).send(ME);
 
   it('200: who I am', async () => {
@@ -75,10 +89,63 @@ describe('sessions and access tokens', () => {
     ['a session that is an object', () => sign(header, { ...claims, sid: { $ne: 1 } })],
     ['a claim that is no object', () => sign(header, [])],
     ['four kilobytes', () => sign(header, { ...claims, x: 'x'.repeat(3_000) })],
+    ['no key id', () => sign({ ...header, kid: undefined }, claims)],
+    ['an empty key id', () => sign({ ...header, kid: '' }, claims)],
+    ['an unknown key id', () => sign({ ...header, kid: 'other' }, claims)],
+    ['the key id in another case', () => sign({ ...header, kid: 'DEFAULT' }, claims)],
+    ['a key id that is null', () => sign({ ...header, kid: null }, claims)],
+    ['a key id that is a number', () => sign({ ...header, kid: 0 }, claims)],
+    ['a key id that is an array', () => sign({ ...header, kid: [header.kid] }, claims)],
+    ['a key id that is an object', () => sign({ ...header, kid: { toString: header.kid } }, claims)],
+    ['a path as key id', () => sign({ ...header, kid: '../../../../dev/null' }, claims, '')],
+    ['SQL as key id', () => sign({ ...header, kid: "x' UNION SELECT 'x" }, claims, 'x')],
+    ['a member of every object as key id', () => sign({ ...header, kid: '__proto__' }, claims)],
+    ['a critical extension (RFC 7515 §4.1.11)', () => sign({ ...header, crit: ['exp'], exp: 1 }, claims)],
+    ['an unencoded payload (RFC 7797)', () => sign({ ...header, b64: false, crit: ['b64'] }, claims)],
+    ['a key that comes along', () => sign({ ...header, jwk: jwkOf(OWN_KEY) }, claims, OWN_KEY)],
+    [
+      'a key that comes along, though ours has signed',
+      () => sign({ ...header, jwk: jwkOf(OWN_KEY) }, claims),
+    ],
+    ['a key set elsewhere', () => sign({ ...header, jku: 'http://127.0.0.1:1/keys' }, claims, OWN_KEY)],
+    ['a certificate elsewhere', () => sign({ ...header, x5u: 'http://127.0.0.1:1/cert' }, claims, OWN_KEY)],
+    ['a certificate that comes along', () => sign({ ...header, x5c: ['MIIB'] }, claims, OWN_KEY)],
+    ['compressed', () => sign({ ...header, zip: 'DEF' }, claims)],
+    ['alg in another case', () => sign({ ...header, alg: 'hs256' }, claims)],
+    ['alg as an array', () => sign({ ...header, alg: ['HS256'] }, claims)],
+    ['no alg', () => sign({ ...header, alg: undefined }, claims)],
+    ['alg twice, the last one none', () => signText(twice(header, 'alg', 'none'), JSON.stringify(claims))],
+    [
+      'a user twice, the last one another',
+      () => signText(JSON.stringify(header), twice(claims, 'sub', world.memberAccount.id)),
+    ],
+    [
+      'a tenant twice, the last one another',
+      () => signText(JSON.stringify(header), twice(claims, 'tid', world.foreignTenantId)),
+    ],
+    ['an end twice, the last one over', () => signText(JSON.stringify(header), twice(claims, 'exp', 1))],
+    ['another tenant', () => sign(header, { ...claims, tid: world.foreignTenantId })],
+    ['a tenant that is none', () => sign(header, { ...claims, tid: '9223372036854775807' })],
+    ['no tenant', () => sign(header, { ...claims, tid: undefined })],
+    ['a tenant that is a number', () => sign(header, { ...claims, tid: Number(claims.tid) })],
+    ['a tenant that is an array', () => sign(header, { ...claims, tid: [claims.tid] })],
+    ['a user that is a number', () => sign(header, { ...claims, sub: Number(claims.sub) })],
+    ['a user that is SQL', () => sign(header, { ...claims, sub: '1 OR 1=1' })],
+    ['no user', () => sign(header, { ...claims, sub: undefined })],
+    ['an end that is a text', () => sign(header, { ...claims, exp: '9999999999' })],
+    ['an end that is endless', () => signText(JSON.stringify(header), twice(claims, 'exp', '1e999', false))],
+    ['a session with its key’s braces', () => sign(header, { ...claims, sid: `{${String(claims.sid)}}` })],
+    ['the session of a colleague', () => sign(header, { ...claims, sid: sessionOf(world.member) })],
     ['no JWT', () => 'x.y.z'],
     ['one part', () => 'abc'],
   ])('401: %s', async (_name, token) => {
     expectProblem(await me(token()), 401, 'unauthenticated');
+  });
+
+  it('401: another tenant, though the session is known already', async () => {
+    expect((await world.owner.send(ME)).status).toBe(200);
+    expectProblem(await me(sign(header, { ...claims, tid: world.foreignTenantId })), 401, 'unauthenticated');
+    expect((await world.owner.send(ME)).json).toMatchObject({ tenantId: world.tenantId });
   });
 
   it('431: a token that no header buffer takes', async () => {

@@ -16,6 +16,8 @@ import { PageQuery } from '../../../common/http/index.js';
 const given = (_: object, value: unknown): boolean => value !== undefined;
 const givenNumber = (_: object, value: unknown): boolean => value !== undefined && value !== null;
 const PRINTABLE = /^[^\p{Cc}]*$/u;
+const SLUG = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+const WRONG_SLUG = { message: 'must be lower-case letters, digits and "-", neither first nor last' };
 
 export class NewTenantDto {
   /** @example Acme Ltd */
@@ -28,9 +30,7 @@ export class NewTenantDto {
   /** A short name that stays. @example acme */
   @IsString()
   @MaxLength(63)
-  @Matches(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, {
-    message: 'must be lower-case letters, digits and "-", neither first nor last',
-  })
+  @Matches(SLUG, WRONG_SLUG)
   slug!: string;
 
   /** Bytes that its files may take together; null or nothing: no limit. @example 1099511627776 */
@@ -71,6 +71,7 @@ export class ListTenantsQuery extends PageQuery {
   @IsOptional()
   @IsString()
   @MaxLength(63)
+  @Matches(SLUG, WRONG_SLUG)
   slug?: string;
 }
 

@@ -1,13 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { isUniqueViolation } from '../../../common/database/index.js';
 import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { ownAccount, slugTaken, tenantNotFound } from '../auth.problems.js';
+import { forbidden, ownAccount, slugTaken, tenantNotFound } from '../auth.problems.js';
 import type { Actor } from '../principals/actor.js';
+import { mayStillAct } from './users.repository.js';
 import type {
   ChangeTenantDto,
   ListTenantsQuery,
@@ -74,7 +75,7 @@ export class TenantsService {
 
   /**
    * A suspension takes effect at the next request, on every replica.
-   * @throws Problem `tenant-not-found` (404), `own-account` (409), `validation-failed` (400)
+   * @throws Problem `tenant-not-found` (404), `forbidden` (403), `own-account` (409), `validation-failed` (400)
    */
   async change(id: string, change: ChangeTenantDto, actor: Actor): Promise<TenantDto> {
     const { name, suspended, quotaBytes } = change;
@@ -85,11 +86,7 @@ export class TenantsService {
       throw ownAccount('You would lock yourself out, and with you every operator of your tenant.');
     }
     return this.revoking.run(async (transaction, announce) => {
-      const locked = await transaction.query<unknown[]>(
-        'SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE',
-        [id],
-      );
-      if (locked.length === 0) throw tenantNotFound();
+      await this.open(transaction, id, actor);
       await announce(`tenant:${id}`);
       const [rows] = await transaction.query<[Row[], number]>(
         `UPDATE tenants SET
@@ -111,6 +108,17 @@ export class TenantsService {
       if (row === undefined) throw tenantNotFound();
       return toDto(row);
     });
+  }
+
+  /** Locks the tenant, and the caller's own in one order for all: of two operators who shut each other out only one succeeds. */
+  private async open(transaction: EntityManager, id: string, { user }: Actor): Promise<void> {
+    const locked = await transaction.query<{ id: string }[]>(
+      'SELECT id FROM tenants WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE',
+      [[id, user.tenantId]],
+    );
+    await transaction.query('SELECT id FROM users WHERE id = $1 FOR SHARE', [user.userId]);
+    if (!(await mayStillAct(transaction, user))) throw forbidden();
+    if (!locked.some((tenant) => tenant.id === id)) throw tenantNotFound();
   }
 }
 

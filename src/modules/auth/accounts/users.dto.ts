@@ -7,6 +7,7 @@ import {
   IsObject,
   IsOptional,
   IsString,
+  Matches,
   MaxLength,
   MinLength,
   ValidateIf,
@@ -14,14 +15,17 @@ import {
 } from 'class-validator';
 import { IsBigIntId, PageQuery } from '../../../common/http/index.js';
 import { ROLES, type Role } from '../principals/principal.js';
+import { NormalisedEmail, VISIBLE } from './email.js';
 import { UserLimitsDto } from './user-limits.js';
 
 const given = (_: object, value: unknown): boolean => value !== undefined;
 
 export class NewUserDto {
-  /** @example ann@example.com */
+  /** Kept in lower case and NFC. @example ann@example.com */
+  @NormalisedEmail()
   @IsEmail({}, { message: 'must be an e-mail address' })
   @MaxLength(254)
+  @Matches(VISIBLE, { message: 'must not have spaces, control or invisible characters' })
   email!: string;
 
   /** @example correct horse battery staple */
@@ -48,12 +52,12 @@ export class ChangeUserDto {
   @IsIn(ROLES)
   role?: Role;
 
-  /** A disabled user is refused from the next request on. */
+  /** A disabled user is refused from the next request on, and its sessions have ended; its API keys are back when it is enabled again. */
   @ValidateIf(given)
   @IsBoolean()
   disabled?: boolean;
 
-  /** A new password, set by an admin: ends all sessions, API keys and download tokens of the user. */
+  /** A new password, set by another admin: ends all sessions, API keys and download tokens of the user. */
   @ValidateIf(given)
   @IsString()
   @MinLength(8)
@@ -71,9 +75,11 @@ export class ChangeUserDto {
 export class ListUsersQuery extends PageQuery {
   /** Part of the address, without regard to case. @example ann */
   @IsOptional()
+  @NormalisedEmail()
   @IsString()
   @MinLength(1)
   @MaxLength(254)
+  @Matches(VISIBLE, { message: 'must not have spaces, control or invisible characters' })
   email?: string;
 
   @ApiProperty({ enum: ROLES, required: false })

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
-import type { Role } from '../principals/principal.js';
+import type { Role, UserPrincipal } from '../principals/principal.js';
 import { User } from './user.entity.js';
 
 /** A user that may act now: neither disabled nor deleted, of a tenant that is not suspended. */
@@ -60,6 +60,15 @@ export class UsersRepository {
     );
     return user;
   }
+
+  /** Which of these sessions somebody has ended. */
+  async endedSessions(ids: readonly string[]): Promise<Set<string>> {
+    const rows = await this.users.query<{ subject: string }[]>(
+      `SELECT subject FROM revocations WHERE kind = 'session' AND subject = ANY ($1)`,
+      [ids],
+    );
+    return new Set(rows.map(({ subject }) => subject));
+  }
 }
 
 /** Locks the row that stands for a user's rights: changes of it, of its sessions and of its keys come one by one. */
@@ -67,6 +76,20 @@ export async function lockUser(transaction: EntityManager, tenantId: string, id:
   const rows = await transaction.query<unknown[]>(
     'SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE',
     [tenantId, id],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Whether the caller still is who it was. Its rights are those of the beginning of its request; by now it may have waited for
+ * a lock, and what it makes must not outlive them. To be asked when the lock is held.
+ */
+export async function mayStillAct(transaction: EntityManager, user: UserPrincipal): Promise<boolean> {
+  const session = user.credential.kind === 'session' ? user.credential : undefined;
+  const rows = await transaction.query<unknown[]>(
+    `SELECT u.id ${ACTIVE} AND u.id = $1 AND u.uid = $2 AND u.role = $3 AND ($4::integer IS NULL OR u.auth_epoch = $4)
+       AND NOT EXISTS (SELECT FROM revocations r WHERE r.kind = 'session' AND r.subject = $5)`,
+    [user.userId, user.userUid, user.role, session?.epoch ?? null, session?.id ?? null],
   );
   return rows.length > 0;
 }

@@ -10,8 +10,9 @@ import { emailTaken, forbidden, ownAccount, tenantNotFound, userNotFound } from 
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import type { Actor } from '../principals/actor.js';
 import type { UserPrincipal } from '../principals/principal.js';
-import { normaliseEmail } from './email.js';
 import { endCredentials } from './end-credentials.js';
+import { mayStillAct } from './users.repository.js';
+import { Turns } from './turns.js';
 import { changeLimits, type UserLimits } from './user-limits.js';
 import type { ChangeUserDto, ListUsersQuery, NewUserDto, UserDto, UserPageDto } from './users.dto.js';
 
@@ -28,14 +29,14 @@ export class UsersService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly passwords: PasswordHasher,
     private readonly revoking: RevokingTransaction,
+    private readonly turns: Turns,
     private readonly audit: AuditTrail,
   ) {}
 
   /** @throws Problem `forbidden` (403), `tenant-not-found` (404), `email-taken` (409) */
-  async create({ email: sent, password, role, tenant }: NewUserDto, actor: Actor): Promise<UserDto> {
+  async create({ email, password, role, tenant }: NewUserDto, actor: Actor): Promise<UserDto> {
     const tenantId = tenantOf(tenant, actor.user);
     requireMayGive(role, actor.user);
-    const email = normaliseEmail(sent);
     const passwordHash = await this.passwords.hash(password);
     try {
       return await this.database.transaction(async (transaction) => {
@@ -67,7 +68,7 @@ export class UsersService {
     const where = (sql: string, value: unknown): void => {
       if (value !== undefined) conditions.push(sql.replace('?', `$${values.push(value)}`));
     };
-    where('strpos(email, ?) > 0', query.email && normaliseEmail(query.email));
+    where('strpos(email, ?) > 0', query.email);
     where('role = ?', query.role);
     where('id > ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
     const rows = await this.database.query<UserDto[]>(
@@ -85,7 +86,8 @@ export class UsersService {
   }
 
   /**
-   * Takes effect at the user's next request, on every replica.
+   * Takes effect at the user's next request, on every replica. Who is disabled is logged out, too: a session that was stolen
+   * does not come back when the user does.
    * @throws Problem `user-not-found` (404), `forbidden` (403), `own-account` (409), `validation-failed` (400)
    */
   async change(id: string, change: ChangeUserDto, actor: Actor): Promise<UserDto> {
@@ -94,67 +96,73 @@ export class UsersService {
     }
     const { role, disabled, password, limits } = change;
     if (role !== undefined) requireMayGive(role, actor.user);
-    if (id === actor.user.userId && (role !== undefined || disabled === true)) {
-      throw ownAccount('Ask another admin to change your role or to disable you.');
-    }
+    if (id === actor.user.userId) refuseOnOneself(change);
     // Before anything is locked: it takes a while.
     const passwordHash = password === undefined ? null : await this.passwords.hash(password);
-    return this.revoking.run(async (transaction, announce) => {
-      const user = await this.open(transaction, id, actor);
-      if (passwordHash !== null) await requireHasPassword(transaction, id);
-      await announce(`user:${id}`);
-      await transaction.query(
-        `UPDATE users SET
+    return this.turns.take(actor.user.userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        const user = await this.open(transaction, id, actor);
+        if (passwordHash !== null) await requireHasPassword(transaction, id);
+        await announce(`user:${id}`);
+        await transaction.query(
+          `UPDATE users SET
            role = coalesce($2, role), password_hash = coalesce($3, password_hash), limits = $4, updated_at = now(),
-           disabled_at = CASE WHEN $5::boolean IS NULL THEN disabled_at WHEN $5 THEN coalesce(disabled_at, now()) END
+           disabled_at = CASE WHEN $5::boolean IS NULL THEN disabled_at WHEN $5 THEN coalesce(disabled_at, now()) END,
+           auth_epoch = auth_epoch + CASE WHEN $5 THEN 1 ELSE 0 END
          WHERE id = $1`,
-        [
-          id,
-          role ?? null,
-          passwordHash,
-          JSON.stringify(limits === undefined ? user.limits : changeLimits(user.limits, limits)),
-          disabled ?? null,
-        ],
-      );
-      if (passwordHash !== null) await endCredentials(transaction, id);
-      await this.audit.record(transaction, {
-        ...actor,
-        tenantId: user.tenantId,
-        action: 'user.change',
-        outcome: 'ok',
-        object: { kind: 'user', id },
-        detail: { role, disabled, limits, ...(passwordHash !== null && { passwordReset: true }) },
-      });
-      const changed = await this.find(transaction, id, actor.user);
-      if (changed === undefined) throw userNotFound();
-      return changed;
-    });
+          [
+            id,
+            role ?? null,
+            passwordHash,
+            JSON.stringify(limits === undefined ? user.limits : changeLimits(user.limits, limits)),
+            disabled ?? null,
+          ],
+        );
+        if (passwordHash !== null) await endCredentials(transaction, id);
+        await this.audit.record(transaction, {
+          ...actor,
+          tenantId: user.tenantId,
+          action: 'user.change',
+          outcome: 'ok',
+          object: { kind: 'user', id },
+          detail: { role, disabled, limits, ...(passwordHash !== null && { passwordReset: true }) },
+        });
+        const changed = await this.find(transaction, id, actor.user);
+        if (changed === undefined) throw userNotFound();
+        return changed;
+      }),
+    );
   }
 
   /** The user is gone from the next request on; files and audit stay. @throws Problem as `change` */
   async delete(id: string, actor: Actor): Promise<void> {
     if (id === actor.user.userId) throw ownAccount('Ask another admin to delete you.');
-    await this.revoking.run(async (transaction, announce) => {
-      const user = await this.open(transaction, id, actor);
-      await announce(`user:${id}`);
-      await transaction.query('UPDATE users SET deleted_at = now(), updated_at = now() WHERE id = $1', [id]);
-      await endCredentials(transaction, id);
-      await this.audit.record(transaction, {
-        ...actor,
-        tenantId: user.tenantId,
-        action: 'user.delete',
-        outcome: 'ok',
-        object: { kind: 'user', id },
-        detail: { email: user.email },
-      });
-    });
+    await this.turns.take(actor.user.userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        const user = await this.open(transaction, id, actor);
+        await announce(`user:${id}`);
+        await transaction.query('UPDATE users SET deleted_at = now(), updated_at = now() WHERE id = $1', [
+          id,
+        ]);
+        await endCredentials(transaction, id);
+        await this.audit.record(transaction, {
+          ...actor,
+          tenantId: user.tenantId,
+          action: 'user.delete',
+          outcome: 'ok',
+          object: { kind: 'user', id },
+          detail: { email: user.email },
+        });
+      }),
+    );
   }
 
   /**
-   * Locks the row, and the caller's own in one order for all: of two operators who remove each other at once only one
-   * succeeds. Nobody changes an operator but an operator.
+   * Locks the row, and the caller's own and its tenant's in one order for all: of two operators who remove each other at
+   * once, in whatever way, only one succeeds. Nobody changes an operator but an operator.
    */
   private async open(transaction: EntityManager, id: string, { user }: Actor): Promise<Row> {
+    await transaction.query('SELECT id FROM tenants WHERE id = $1 FOR SHARE', [user.tenantId]);
     await transaction.query('SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
       [id, user.userId],
     ]);
@@ -178,13 +186,15 @@ export class UsersService {
   }
 }
 
-/** The caller's rights are those of the beginning of its request; by now it may have waited for a lock. */
-async function mayStillAct(transaction: EntityManager, { userId, role }: UserPrincipal): Promise<boolean> {
-  const rows = await transaction.query<unknown[]>(
-    'SELECT id FROM users WHERE id = $1 AND role = $2 AND disabled_at IS NULL AND deleted_at IS NULL',
-    [userId, role],
-  );
-  return rows.length > 0;
+/** @throws Problem `own-account` (409) */
+function refuseOnOneself({ role, disabled, password }: ChangeUserDto): void {
+  if (role !== undefined || disabled === true) {
+    throw ownAccount('Ask another admin to change your role or to disable you.');
+  }
+  // Whoever found a session open must not come to own the account.
+  if (password !== undefined) {
+    throw ownAccount('Use POST /api/v1/auth/password, which asks for the current one.');
+  }
 }
 
 /** @throws Problem `forbidden` (403) for users of an identity provider: a password would be a way past it */

@@ -29,11 +29,11 @@ export class NewApiKeyDto {
   @IsIn(PERMISSIONS, { each: true })
   scopes!: Permission[];
 
-  /** RFC 3339, in the future; without it the key does not expire. */
-  @ApiProperty({ type: 'string', format: 'date-time', required: false })
+  /** RFC 3339, in the future; null or nothing: the key does not expire. */
+  @ApiProperty({ type: 'string', format: 'date-time', nullable: true, required: false })
   @IsOptional()
   @IsTimestamp()
-  expiresAt?: string;
+  expiresAt?: string | null;
 }
 
 export class ApiKeyDto {

@@ -3,9 +3,10 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
-import { lockUser } from '../accounts/users.repository.js';
+import { Turns } from '../accounts/turns.js';
+import { lockUser, mayStillAct } from '../accounts/users.repository.js';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { apiKeyNotFound, tooManyApiKeys } from '../auth.problems.js';
+import { apiKeyNotFound, invalidCredentials, tooManyApiKeys } from '../auth.problems.js';
 import type { Actor } from '../principals/actor.js';
 import { newApiKey } from './api-key-text.js';
 import type { CreatedApiKeyDto, NewApiKeyDto } from './api-keys.dto.js';
@@ -20,12 +21,42 @@ export class ApiKeysService {
     @InjectDataSource() private readonly database: DataSource,
     private readonly keys: ApiKeysRepository,
     private readonly revoking: RevokingTransaction,
+    private readonly turns: Turns,
     private readonly audit: AuditTrail,
   ) {}
 
-  /** @throws Problem `validation-failed` (400), `too-many-api-keys` (409) */
-  async create({ name, scopes, expiresAt }: NewApiKeyDto, actor: Actor): Promise<CreatedApiKeyDto> {
-    const end = expiresAt === undefined ? null : new Date(expiresAt);
+  /** @throws Problem `validation-failed` (400), `unauthenticated` (401), `too-many-api-keys` (409) */
+  create(key: NewApiKeyDto, actor: Actor): Promise<CreatedApiKeyDto> {
+    return this.turns.take(actor.user.userId, () => this.createInTurn(key, actor));
+  }
+
+  list({ user }: Actor): Promise<ApiKey[]> {
+    return this.keys.list(user.tenantId, user.userId);
+  }
+
+  /** From the next request on, on every replica. @throws Problem `api-key-not-found` (404) */
+  async revoke(id: string, actor: Actor): Promise<void> {
+    const { userId, tenantId } = actor.user;
+    await this.turns.take(userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        await lockUser(transaction, tenantId, userId);
+        await announce(`user:${userId}`);
+        if (!(await this.keys.revoke(transaction, userId, id))) throw apiKeyNotFound();
+        await this.audit.record(transaction, {
+          ...actor,
+          action: 'api-key.revoke',
+          outcome: 'ok',
+          object: { kind: 'api-key', id },
+        });
+      }),
+    );
+  }
+
+  private async createInTurn(
+    { name, scopes, expiresAt }: NewApiKeyDto,
+    actor: Actor,
+  ): Promise<CreatedApiKeyDto> {
+    const end = expiresAt === undefined || expiresAt === null ? null : new Date(expiresAt);
     if (end !== null && end <= new Date()) {
       throw new Problem(validationFailed, {
         errors: [{ field: 'expiresAt', message: 'must lie in the future' }],
@@ -34,6 +65,8 @@ export class ApiKeysService {
     const { text, prefix, sha256 } = newApiKey();
     return this.database.transaction(async (transaction) => {
       await lockUser(transaction, actor.user.tenantId, actor.user.userId);
+      // A key made by a session that has ended meanwhile would outlive it.
+      if (!(await mayStillAct(transaction, actor.user))) throw invalidCredentials('ended meanwhile');
       if ((await this.keys.countLive(transaction, actor.user.userId)) >= MAX_KEYS) {
         throw tooManyApiKeys(MAX_KEYS);
       }
@@ -52,26 +85,6 @@ export class ApiKeysService {
         detail: { name, prefix, scopes },
       });
       return { ...key, key: text };
-    });
-  }
-
-  list({ user }: Actor): Promise<ApiKey[]> {
-    return this.keys.list(user.tenantId, user.userId);
-  }
-
-  /** From the next request on, on every replica. @throws Problem `api-key-not-found` (404) */
-  async revoke(id: string, actor: Actor): Promise<void> {
-    const { userId, tenantId } = actor.user;
-    await this.revoking.run(async (transaction, announce) => {
-      await lockUser(transaction, tenantId, userId);
-      await announce(`user:${userId}`);
-      if (!(await this.keys.revoke(transaction, userId, id))) throw apiKeyNotFound();
-      await this.audit.record(transaction, {
-        ...actor,
-        action: 'api-key.revoke',
-        outcome: 'ok',
-        object: { kind: 'api-key', id },
-      });
     });
   }
 }

@@ -1,9 +1,11 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsString, MaxLength, MinLength } from 'class-validator';
+import { NormalisedEmail } from '../accounts/email.js';
 import { ROLES, type Role } from '../principals/principal.js';
 
 export class LoginDto {
-  /** @example admin@example.com */
+  /** Case does not matter. @example admin@example.com */
+  @NormalisedEmail()
   @IsEmail({}, { message: 'must be an e-mail address' })
   @MaxLength(254)
   email!: string;
@@ -19,7 +21,6 @@ export class RefreshDto {
   /** Of the answer before. */
   @IsString()
   @MinLength(1)
-  @MaxLength(256)
   refreshToken!: string;
 }
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { normaliseEmail } from '../accounts/email.js';
 import { type ActiveUser, UsersRepository } from '../accounts/users.repository.js';
 import type { AuditedUser } from '../audit/audit-event.js';
 import { AuditTrail } from '../audit/audit-trail.js';
@@ -32,11 +31,10 @@ export class LoginService {
   ) {}
 
   /** @throws Problem `unauthenticated` (401), the same and after the same work whatever is wrong */
-  async login(login: LoginDto, origin: Origin): Promise<TokensDto> {
-    const email = normaliseEmail(login.email);
+  async login({ email, password }: LoginDto, origin: Origin): Promise<TokensDto> {
     await sleep(loginDelay(await this.failures.count(email)));
     const user = await this.users.findActiveByEmail(email);
-    const right = await this.passwords.verify(user?.passwordHash ?? null, login.password);
+    const right = await this.passwords.verify(user?.passwordHash ?? null, password);
     if (user === undefined || !right) {
       await this.failures.add(email);
       this.refusals.wrongLogin(origin, user && audited(user));
@@ -77,6 +75,7 @@ export class LoginService {
     const rotation = await this.store.rotate(session.id, claims.generation);
     switch (rotation.outcome) {
       case 'rotated':
+        await this.store.use(session.id, origin.ip);
         return this.tokensOf(session, rotation.generation);
       case 'gone':
         throw invalidRefreshToken('no such session');

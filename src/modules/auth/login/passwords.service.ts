@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import { endCredentials } from '../accounts/end-credentials.js';
-import { lockUser, UsersRepository } from '../accounts/users.repository.js';
+import { Turns } from '../accounts/turns.js';
+import { lockUser, mayStillAct, UsersRepository } from '../accounts/users.repository.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { invalidCredentials, wrongPassword } from '../auth.problems.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -14,12 +15,13 @@ export class PasswordsService {
     private readonly users: UsersRepository,
     private readonly passwords: PasswordHasher,
     private readonly revoking: RevokingTransaction,
+    private readonly turns: Turns,
     private readonly audit: AuditTrail,
   ) {}
 
   /**
    * Ends all sessions, keys and tokens of the caller (RULES 10.4).
-   * @throws Problem `wrong-password` (403)
+   * @throws Problem `wrong-password` (403), `unauthenticated` (401)
    */
   async change({ currentPassword, newPassword }: ChangePasswordDto, actor: Actor): Promise<void> {
     const { userId, userUid, tenantId } = actor.user;
@@ -27,20 +29,24 @@ export class PasswordsService {
     if (user === undefined) throw invalidCredentials('no such user, or disabled');
     if (!(await this.passwords.verify(user.passwordHash, currentPassword))) throw wrongPassword();
     const newHash = await this.passwords.hash(newPassword);
-    await this.revoking.run(async (transaction, announce) => {
-      await lockUser(transaction, tenantId, userId);
-      await announce(`user:${userId}`);
-      await transaction.query('UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1', [
-        userId,
-        newHash,
-      ]);
-      await endCredentials(transaction, userId);
-      await this.audit.record(transaction, {
-        ...actor,
-        action: 'password.change',
-        outcome: 'ok',
-        object: { kind: 'user', id: userId },
-      });
-    });
+    await this.turns.take(userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        await lockUser(transaction, tenantId, userId);
+        // Another change of the password may have been faster, or somebody who ends what this request came by.
+        if (!(await mayStillAct(transaction, actor.user))) throw invalidCredentials('ended meanwhile');
+        await announce(`user:${userId}`);
+        await transaction.query('UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1', [
+          userId,
+          newHash,
+        ]);
+        await endCredentials(transaction, userId);
+        await this.audit.record(transaction, {
+          ...actor,
+          action: 'password.change',
+          outcome: 'ok',
+          object: { kind: 'user', id: userId },
+        });
+      }),
+    );
   }
 }

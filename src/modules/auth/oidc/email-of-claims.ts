@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isEmail } from 'class-validator';
-import { normaliseEmail } from '../accounts/email.js';
+import { normaliseEmail, VISIBLE } from '../accounts/email.js';
 import { type Claims, claimAt } from './claim-at.js';
 
 /** The column's width. */
@@ -13,7 +13,8 @@ export function emailOfClaims(claims: Claims, emailClaim: string): string | unde
   if (claims.email_verified === false || claims.email_verified === 'false') return undefined;
   if (typeof email !== 'string') return undefined;
   const normalised = normaliseEmail(email);
-  return isEmail(normalised) && normalised.length <= MAX_LENGTH ? normalised : undefined;
+  const fits = isEmail(normalised) && VISIBLE.test(normalised) && normalised.length <= MAX_LENGTH;
+  return fits ? normalised : undefined;
 }
 
 /**

@@ -25,7 +25,7 @@ export class PasswordHasher implements OnApplicationShutdown {
 
   /** @throws Problem `too-many-requests` (429) when the queue is full */
   hash(password: string): Promise<string> {
-    return this.run<string>({ kind: 'hash', password });
+    return this.run<string>({ kind: 'hash', password: composed(password) });
   }
 
   /**
@@ -34,12 +34,14 @@ export class PasswordHasher implements OnApplicationShutdown {
    * @throws Problem `too-many-requests` (429) when the queue is full
    */
   async verify(hash: string | null, password: string): Promise<boolean> {
-    if (hash !== null) return this.run<boolean>({ kind: 'verify', hash, password });
+    const verify = (known: string) =>
+      this.run<boolean>({ kind: 'verify', hash: known, password: composed(password) });
+    if (hash !== null) return verify(hash);
     this.decoy ??= this.hash('').catch((error: unknown) => {
       this.decoy = undefined;
       throw error;
     });
-    await this.run<boolean>({ kind: 'verify', hash: await this.decoy, password });
+    await verify(await this.decoy);
     return false;
   }
 
@@ -51,4 +53,9 @@ export class PasswordHasher implements OnApplicationShutdown {
     if (this.pool.queueSize >= QUEUE) throw tooManyLogins();
     return (await this.pool.run(task)) as T;
   }
+}
+
+/** The same letters, however a keyboard has put them together (RFC 8265 §4.2.2). */
+function composed(password: string): string {
+  return password.normalize('NFC');
 }

@@ -24,6 +24,12 @@ const AUDIENCE = 'download-service:api';
 /** RFC 9068 §2.1: tells an access token from every other JWT that the same key may sign. */
 const TYPE = 'at+jwt';
 
+/**
+ * All that a header of ours has. Of what else it may have some must not be overlooked (`crit`, RFC 7515 §4.1.11), and keys that
+ * come along (`jwk`, `jku`, `x5u`) are nobody's.
+ */
+const HEADER: readonly string[] = ['alg', 'typ', 'kid'];
+
 /** Longer than any token of ours: a huge one is refused before it is decoded. */
 const MAX_LENGTH = 2_048;
 
@@ -83,9 +89,10 @@ export class AccessTokens {
     if (key === undefined) throw invalidCredentials('signed with an unknown key');
     const { header, payload } = this.decode(token, key.secret);
     const { sub, uid, tid, sid, exp } = payload;
-    if (typeof exp !== 'number') throw invalidCredentials('a token without an end');
+    if (!Number.isSafeInteger(exp)) throw invalidCredentials('a token without an end');
     if (
       header.typ !== TYPE ||
+      Object.keys(header).some((name) => !HEADER.includes(name)) ||
       typeof sub !== 'string' ||
       typeof uid !== 'string' ||
       typeof tid !== 'string' ||
@@ -94,7 +101,7 @@ export class AccessTokens {
       throw invalidCredentials('not an access token');
     }
     // What is kept of a token ends with its key, too.
-    const expiresAt = Math.min(exp * 1_000, key.notAfter?.getTime() ?? Infinity);
+    const expiresAt = Math.min(Number(exp) * 1_000, key.notAfter?.getTime() ?? Infinity);
     return { claims: { userId: sub, userUid: uid, tenantId: tid, sessionId: sid }, expiresAt };
   }
 

@@ -31,7 +31,7 @@ export class SessionPrincipals {
     const claims = this.tokens.verify(token);
     const { userId, userUid, tenantId, sessionId } = claims;
     const known = await this.cache.get(
-      `${sessionId} ${userId} ${userUid}`,
+      `${sessionId} ${userId} ${userUid} ${tenantId}`,
       [`user:${userId}`, `tenant:${tenantId}`],
       () => this.load(claims, ip),
     );
@@ -41,13 +41,13 @@ export class SessionPrincipals {
   }
 
   private async load(
-    { sessionId, userId, userUid }: AccessClaims,
+    { sessionId, userId, userUid, tenantId }: AccessClaims,
     ip: string,
   ): Promise<Loaded<KnownSession> | undefined> {
     const session = await this.sessions.use(sessionId, ip);
     if (session?.userId !== userId || session.userUid !== userUid) return undefined;
     const user = await this.users.findActiveBySession(userId, userUid, session);
-    if (user === undefined) return undefined;
+    if (user?.tenantId !== tenantId) return undefined;
     return {
       value: {
         principal: {
@@ -57,7 +57,7 @@ export class SessionPrincipals {
           tenantId: user.tenantId,
           role: user.role,
           email: user.email,
-          credential: { kind: 'session', id: sessionId },
+          credential: { kind: 'session', id: sessionId, epoch: session.epoch },
         },
         expiresAt: Date.parse(session.expiresAt),
       },

@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { AuthConfig } from '../../../common/config/config.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import { sessionNotFound } from '../auth.problems.js';
+import { Turns } from '../accounts/turns.js';
 import { type ActiveUser, lockUser, UsersRepository } from '../accounts/users.repository.js';
 import type { AuditAction, AuditedUser } from '../audit/audit-event.js';
 import { AuditTrail } from '../audit/audit-trail.js';
@@ -16,6 +17,7 @@ export class SessionsService {
     private readonly store: SessionStore,
     private readonly users: UsersRepository,
     private readonly revoking: RevokingTransaction,
+    private readonly turns: Turns,
     private readonly audit: AuditTrail,
   ) {}
 
@@ -40,32 +42,38 @@ export class SessionsService {
   async list({ user }: Actor): Promise<UsedSession[]> {
     const active = await this.users.findActive(user.userId, user.userUid);
     const sessions = await this.store.list(user.userId);
-    return sessions.filter(({ userUid, epoch }) => userUid === user.userUid && epoch === active?.epoch);
+    const own = sessions.filter(({ userUid, epoch }) => userUid === user.userUid && epoch === active?.epoch);
+    // A Redis that was restored from a copy may have brought some back.
+    const ended = await this.users.endedSessions(own.map(({ id }) => id));
+    return own.filter(({ id }) => !ended.has(id));
   }
 
   /** @throws Problem `session-not-found` (404) */
   async endOne(id: string, actor: Actor): Promise<void> {
     const session = await this.store.find(id);
-    if (session?.userId !== actor.user.userId || session.userUid !== actor.user.userUid) {
+    const { userId, userUid } = actor.user;
+    if (session?.userId !== userId || session.userUid !== userUid) throw sessionNotFound();
+    if ((await this.users.findActiveBySession(userId, userUid, session)) === undefined)
       throw sessionNotFound();
-    }
     await this.end(session, actor.user, actor, 'session.end');
   }
 
   /** Ends every session of the caller, this one included. */
   async endAll(actor: Actor): Promise<void> {
     const { userId, tenantId } = actor.user;
-    await this.revoking.run(async (transaction, announce) => {
-      await lockUser(transaction, tenantId, userId);
-      await announce(`user:${userId}`);
-      await transaction.query('UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = $1', [userId]);
-      await this.audit.record(transaction, {
-        ...actor,
-        action: 'sessions.end',
-        outcome: 'ok',
-        object: { kind: 'user', id: userId },
-      });
-    });
+    await this.turns.take(userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        await lockUser(transaction, tenantId, userId);
+        await announce(`user:${userId}`);
+        await transaction.query('UPDATE users SET auth_epoch = auth_epoch + 1 WHERE id = $1', [userId]);
+        await this.audit.record(transaction, {
+          ...actor,
+          action: 'sessions.end',
+          outcome: 'ok',
+          object: { kind: 'user', id: userId },
+        });
+      }),
+    );
     const sessions = await this.store.list(userId);
     await this.store.remove(
       userId,
@@ -84,24 +92,26 @@ export class SessionsService {
     action: Extract<AuditAction, 'logout' | 'session.end' | 'refresh-token.reuse'>,
   ): Promise<void> {
     const { id, userId, tenantId, expiresAt } = session;
-    await this.revoking.run(async (transaction, announce) => {
-      await lockUser(transaction, tenantId, userId);
-      await announce(`user:${userId}`);
-      await transaction.query('DELETE FROM revocations WHERE expires_at < now()');
-      await transaction.query(
-        `INSERT INTO revocations (kind, subject, expires_at) VALUES ('session', $1, $2)
+    await this.turns.take(userId, () =>
+      this.revoking.run(async (transaction, announce) => {
+        await lockUser(transaction, tenantId, userId);
+        await announce(`user:${userId}`);
+        await transaction.query('DELETE FROM revocations WHERE expires_at < now()');
+        await transaction.query(
+          `INSERT INTO revocations (kind, subject, expires_at) VALUES ('session', $1, $2)
          ON CONFLICT (kind, subject) DO NOTHING`,
-        [id, expiresAt],
-      );
-      await this.audit.record(transaction, {
-        ip: origin.ip,
-        requestId: origin.requestId,
-        user,
-        action,
-        outcome: action === 'refresh-token.reuse' ? 'refused' : 'ok',
-        object: { kind: 'user', id: userId },
-      });
-    });
+          [id, expiresAt],
+        );
+        await this.audit.record(transaction, {
+          ip: origin.ip,
+          requestId: origin.requestId,
+          user,
+          action,
+          outcome: action === 'refresh-token.reuse' ? 'refused' : 'ok',
+          object: { kind: 'user', id: userId },
+        });
+      }),
+    );
     await this.store.remove(userId, [id]);
   }
 }

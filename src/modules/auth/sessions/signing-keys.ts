@@ -5,7 +5,7 @@ import type { JwtSecret } from '../../../common/config/jwt-secrets.js';
 import { readJwtSecrets } from '../../../common/config/load-config.js';
 
 /** Milliseconds between two looks at the file. */
-const LOOK_EVERY = 2_000;
+const LOOK_EVERY = 1_000;
 /** The same, when a token names a key that we do not know: another replica may have seen the new file first. */
 const LOOK_AT_MOST_EVERY = 500;
 
