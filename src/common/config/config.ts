@@ -1,5 +1,8 @@
 import type { JwtSecret } from './jwt-secrets.js';
+import type { VolumeConfig } from './volumes.js';
 import type { OidcIssuer } from './oidc-issuers.js';
+
+export type { FsVolume, S3Volume, VolumeConfig } from './volumes.js';
 
 /**
  * The slices of the configuration. Each is an injection token of its own, so that a class asks for what
@@ -48,39 +51,6 @@ export abstract class OidcConfig {
   /** Companies' identity providers; each issuer once. */
   abstract readonly issuers: readonly OidcIssuer[];
 }
-
-/** A named place for blobs: a local (or network) file system below `root`. */
-export interface FsVolume {
-  readonly name: string;
-  readonly driver: 'fs';
-  /** Absolute folder. */
-  readonly root: string;
-  /** `accel`: nginx in front sends the bytes; `stream`: the application does. */
-  readonly delivery: 'accel' | 'stream';
-}
-
-/** A named place for blobs: a bucket of any S3-compatible store. */
-export interface S3Volume {
-  readonly name: string;
-  readonly driver: 's3';
-  /** Origin at which we reach the store. */
-  readonly endpoint: string;
-  /** Origin at which clients reach it: presigned URLs name it. */
-  readonly publicEndpoint: string;
-  readonly region: string;
-  readonly bucket: string;
-  /** What all keys begin with: empty, or ending with a slash. */
-  readonly prefix: string;
-  readonly accessKey: string;
-  readonly secretKey: string;
-  /** Certificates to trust beside the system's; a PEM file. */
-  readonly caFile: string | undefined;
-  /** Life of a presigned URL, seconds. */
-  readonly urlTtl: number;
-  readonly delivery: 'auto' | 'redirect' | 'accel-s3' | 'stream';
-}
-
-export type VolumeConfig = FsVolume;
 
 export abstract class StorageConfig {
   abstract readonly volumes: readonly VolumeConfig[];

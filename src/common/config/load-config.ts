@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config, JwtSecretsFile } from './config.js';
+import { s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
 import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
 import { oidcIssuers } from './oidc-issuers.js';
 
@@ -21,6 +22,8 @@ const SECRETS = [
   'JWT_SECRETS',
   'OIDC_ISSUERS',
   'VOLUMES',
+  'S3_ACCESS_KEY',
+  'S3_SECRET_KEY',
   'ADMIN_PASSWORD',
   'ADMIN_INITIAL_PASSWORD',
 ] as const;
@@ -47,36 +50,6 @@ const proxies = z.string().transform((value, context) => {
   return list;
 });
 
-const fsVolume = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be a lower-case word'),
-  driver: z.literal('fs', 'must be "fs"'),
-  root: z
-    .string()
-    .min(1)
-    .transform((root) => resolve(root)),
-  delivery: z.enum(['stream', 'accel'], 'must be "stream" or "accel"').default('stream'),
-});
-
-const volumes = z
-  .string()
-  .transform((value, context): unknown => {
-    try {
-      return JSON.parse(value);
-    } catch {
-      context.addIssue('must be a JSON list of volumes');
-      return z.NEVER;
-    }
-  })
-  .pipe(
-    z
-      .array(fsVolume)
-      .min(1, 'must name at least one volume')
-      .refine(
-        (list) => new Set(list.map(({ name }) => name)).size === list.length,
-        'has two volumes of one name',
-      ),
-  );
-
 const schema = z
   .object({
     PORT: wholeNumber(1, 65_535).default(3000),
@@ -101,6 +74,15 @@ const schema = z
       { name: 'local', driver: 'fs', root: resolve('.data/blobs'), delivery: 'stream' },
     ]),
     DEFAULT_VOLUME: z.string().default('local'),
+    S3_ENDPOINT: s3Origin.optional(),
+    S3_PUBLIC_ENDPOINT: s3Origin.optional(),
+    S3_REGION: z.string().default('us-east-1'),
+    S3_BUCKET: s3Bucket.default('download-service'),
+    S3_ACCESS_KEY: z.string().optional(),
+    S3_SECRET_KEY: z.string().optional(),
+    S3_CA_FILE: z.string().optional(),
+    S3_DELIVERY: s3Delivery.default('auto'),
+    S3_URL_TTL: wholeNumber(1, 604_800).default(300),
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
     RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
     RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
@@ -119,13 +101,55 @@ const schema = z
     when: () => true,
   })
   .superRefine((env, context) => {
-    if (!env.VOLUMES.some(({ name }) => name === env.DEFAULT_VOLUME)) {
+    for (const variable of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const) {
+      if (env.S3_ENDPOINT !== undefined && env[variable] === undefined)
+        context.addIssue({ code: 'custom', path: [variable], message: 'is missing: S3_ENDPOINT is set' });
+    }
+    const names = volumesOf(env).map(({ name }) => name);
+    if (new Set(names).size < names.length)
+      context.addIssue({ code: 'custom', path: ['VOLUMES'], message: 'has two volumes of one name' });
+    if (!names.includes(env.DEFAULT_VOLUME)) {
       context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
     }
     const variable = env.JWT_SECRETS === undefined ? 'JWT_SECRET' : 'JWT_SECRETS';
     const wrong = wrongSecrets(env);
     if (wrong !== undefined) context.addIssue({ code: 'custom', path: [variable], message: wrong });
   });
+
+interface VolumesOfEnvironment {
+  readonly VOLUMES: readonly VolumeConfig[];
+  readonly S3_ENDPOINT?: string | undefined;
+  readonly S3_PUBLIC_ENDPOINT?: string | undefined;
+  readonly S3_REGION: string;
+  readonly S3_BUCKET: string;
+  readonly S3_ACCESS_KEY?: string | undefined;
+  readonly S3_SECRET_KEY?: string | undefined;
+  readonly S3_CA_FILE?: string | undefined;
+  readonly S3_DELIVERY: 'auto' | 'redirect' | 'accel-s3' | 'stream';
+  readonly S3_URL_TTL: number;
+}
+
+/** Those of the list, and beside them the one that `S3_ENDPOINT` adds. */
+function volumesOf(env: VolumesOfEnvironment): readonly VolumeConfig[] {
+  if (env.S3_ENDPOINT === undefined) return env.VOLUMES;
+  return [
+    ...env.VOLUMES,
+    {
+      name: 's3',
+      driver: 's3',
+      endpoint: env.S3_ENDPOINT,
+      publicEndpoint: env.S3_PUBLIC_ENDPOINT ?? env.S3_ENDPOINT,
+      region: env.S3_REGION,
+      bucket: env.S3_BUCKET,
+      prefix: '',
+      accessKey: env.S3_ACCESS_KEY ?? '',
+      secretKey: env.S3_SECRET_KEY ?? '',
+      caFile: env.S3_CA_FILE,
+      urlTtl: env.S3_URL_TTL,
+      delivery: env.S3_DELIVERY,
+    },
+  ];
+}
 
 interface SecretsOfEnvironment {
   readonly JWT_SECRET?: readonly JwtSecret[] | undefined;
@@ -169,7 +193,7 @@ export function loadConfig(environment: Environment): Config {
       sessionTtl: env.SESSION_TTL,
     },
     oidc: { issuers: env.OIDC_ISSUERS },
-    storage: { volumes: env.VOLUMES, defaultVolume: env.DEFAULT_VOLUME },
+    storage: { volumes: volumesOf(env), defaultVolume: env.DEFAULT_VOLUME },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
     throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
     log: { level: env.LOG_LEVEL },

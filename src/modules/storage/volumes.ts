@@ -19,10 +19,7 @@ export class Volumes {
 
   constructor(config: StorageConfig) {
     this.volumes = new Map(
-      config.volumes.map(({ name, root, delivery }) => [
-        name,
-        { name, delivery, store: new LocalObjectStore(root) },
-      ]),
+      config.volumes.map((volume) => [volume.name, open(volume)]),
     );
     this.default = this.get(config.defaultVolume);
   }
@@ -33,4 +30,11 @@ export class Volumes {
     if (volume === undefined) throw new Error(`the volume "${name}" is not configured`);
     return volume;
   }
+}
+
+function open(volume: VolumeConfig): Volume {
+  const { name, delivery } = volume;
+  return volume.driver === 'fs'
+    ? { name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) }
+    : { name, delivery, store: new S3ObjectStore(volume), urls: new PresignedUrls(volume) };
 }
