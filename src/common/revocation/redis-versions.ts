@@ -5,8 +5,11 @@ import { type LuaScript, loadLuaScript } from '../redis/lua-script.js';
 import { RedisIdentity } from '../redis/redis-identity.js';
 import { CHANGING, type Subject, type Version, Versions } from './versions.js';
 
-/** Seconds. A version that has expired is made anew, which only costs a load. */
-const VERSION_TTL = 24 * 3600;
+/**
+ * Seconds. A version that has expired is made anew, which only costs a load, and what rests on it is kept for half a minute
+ * anyway. Not longer, since whoever asks for ids that are nobody's makes a key with each.
+ */
+const VERSION_TTL = 120;
 
 /** Seconds; longer than any transaction can last, with its statement and idle timeouts. */
 const CHANGING_TTL = 60;
