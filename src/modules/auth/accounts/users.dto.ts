@@ -7,6 +7,7 @@ import {
   IsObject,
   IsOptional,
   IsString,
+  Matches,
   MaxLength,
   MinLength,
   ValidateIf,
@@ -74,6 +75,7 @@ export class ListUsersQuery extends PageQuery {
   @IsString()
   @MinLength(1)
   @MaxLength(254)
+  @Matches(/^[^\0]*$/, { message: 'must not have NUL' })
   email?: string;
 
   @ApiProperty({ enum: ROLES, required: false })
