@@ -20,7 +20,7 @@ function user(userId: string, role: Role = 'user', tenantId = '1'): Principal {
     tenantId,
     role,
     email: 'x@example.com',
-    credential: { kind: 'session', id: 's' },
+    credential: { kind: 'session', id: 's', epoch: 0 },
   };
 }
 const OWNER = user('10');

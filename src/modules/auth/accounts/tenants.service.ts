@@ -6,7 +6,7 @@ import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { ownAccount, slugTaken, tenantNotFound } from '../auth.problems.js';
+import { forbidden, ownAccount, slugTaken, tenantNotFound } from '../auth.problems.js';
 import type { Actor } from '../principals/actor.js';
 import type {
   ChangeTenantDto,
@@ -15,6 +15,7 @@ import type {
   TenantDto,
   TenantPageDto,
 } from './tenants.dto.js';
+import { lockUser, stillHolds } from './users.repository.js';
 
 const COLUMNS = `id, name, slug, suspended_at IS NOT NULL AS suspended, quota_bytes AS "quotaBytes", created_at AS "createdAt"`;
 
@@ -85,11 +86,15 @@ export class TenantsService {
       throw ownAccount('You would lock yourself out, and with you every operator of your tenant.');
     }
     return this.revoking.run(async (transaction, announce) => {
-      const locked = await transaction.query<unknown[]>(
-        'SELECT id FROM tenants WHERE id = $1 FOR NO KEY UPDATE',
-        [id],
+      // With the caller and its own tenant, in one order for all: of two operators who lock each other out at once only one succeeds.
+      const { userId, tenantId } = actor.user;
+      await lockUser(transaction, tenantId, userId);
+      const locked = await transaction.query<{ id: string }[]>(
+        'SELECT id FROM tenants WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE',
+        [[id, tenantId]],
       );
-      if (locked.length === 0) throw tenantNotFound();
+      if (!(await stillHolds(transaction, actor.user))) throw forbidden();
+      if (!locked.some((tenant) => tenant.id === id)) throw tenantNotFound();
       await announce(`tenant:${id}`);
       const [rows] = await transaction.query<[Row[], number]>(
         `UPDATE tenants SET

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
-import type { Role } from '../principals/principal.js';
+import type { Role, UserPrincipal } from '../principals/principal.js';
 import { User } from './user.entity.js';
 
 /** A user that may act now: neither disabled nor deleted, of a tenant that is not suspended. */
@@ -67,6 +67,23 @@ export async function lockUser(transaction: EntityManager, tenantId: string, id:
   const rows = await transaction.query<unknown[]>(
     'SELECT id FROM users WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE',
     [tenantId, id],
+  );
+  return rows.length > 0;
+}
+
+/**
+ * Whether what the caller came in with still holds, and its role. Its rights are those of the beginning of its request; by now, when its
+ * row is locked, it may have waited for those who took them away.
+ */
+export async function stillHolds(
+  transaction: EntityManager,
+  { userId, userUid, role, credential }: UserPrincipal,
+): Promise<boolean> {
+  const session = credential.kind === 'session' ? credential : undefined;
+  const rows = await transaction.query<unknown[]>(
+    `SELECT u.id ${ACTIVE} AND u.id = $1 AND u.uid = $2 AND u.role = $3 AND ($4::integer IS NULL OR u.auth_epoch = $4)
+       AND NOT EXISTS (SELECT FROM revocations r WHERE r.kind = 'session' AND r.subject = $5)`,
+    [userId, userUid, role, session?.epoch ?? null, session?.id ?? null],
   );
   return rows.length > 0;
 }

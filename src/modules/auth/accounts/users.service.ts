@@ -13,6 +13,7 @@ import type { UserPrincipal } from '../principals/principal.js';
 import { normaliseEmail } from './email.js';
 import { endCredentials } from './end-credentials.js';
 import { changeLimits, type UserLimits } from './user-limits.js';
+import { stillHolds } from './users.repository.js';
 import type { ChangeUserDto, ListUsersQuery, NewUserDto, UserDto, UserPageDto } from './users.dto.js';
 
 /** As the database has it. */
@@ -31,11 +32,17 @@ export class UsersService {
     private readonly audit: AuditTrail,
   ) {}
 
-  /** @throws Problem `forbidden` (403), `tenant-not-found` (404), `email-taken` (409) */
+  /** @throws Problem `validation-failed` (400), `forbidden` (403), `tenant-not-found` (404), `email-taken` (409) */
   async create({ email: sent, password, role, tenant }: NewUserDto, actor: Actor): Promise<UserDto> {
     const tenantId = tenantOf(tenant, actor.user);
     requireMayGive(role, actor.user);
     const email = normaliseEmail(sent);
+    // Lower case may be longer.
+    if (Array.from(email).length > 254) {
+      throw new Problem(validationFailed, {
+        errors: [{ field: 'email', message: 'must be an e-mail address' }],
+      });
+    }
     const passwordHash = await this.passwords.hash(password);
     try {
       return await this.database.transaction(async (transaction) => {
@@ -158,7 +165,9 @@ export class UsersService {
     await transaction.query('SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
       [id, user.userId],
     ]);
-    if (!(await mayStillAct(transaction, user))) throw forbidden();
+    // Users before tenants: see `TenantsService.change`.
+    await transaction.query('SELECT id FROM tenants WHERE id = $1 FOR SHARE', [user.tenantId]);
+    if (!(await stillHolds(transaction, user))) throw forbidden();
     const found = await this.find(transaction, id, user);
     if (found === undefined) throw userNotFound();
     requireMayGive(found.role, user);
@@ -176,15 +185,6 @@ export class UsersService {
     );
     return user;
   }
-}
-
-/** The caller's rights are those of the beginning of its request; by now it may have waited for a lock. */
-async function mayStillAct(transaction: EntityManager, { userId, role }: UserPrincipal): Promise<boolean> {
-  const rows = await transaction.query<unknown[]>(
-    'SELECT id FROM users WHERE id = $1 AND role = $2 AND disabled_at IS NULL AND deleted_at IS NULL',
-    [userId, role],
-  );
-  return rows.length > 0;
 }
 
 /** @throws Problem `forbidden` (403) for users of an identity provider: a password would be a way past it */

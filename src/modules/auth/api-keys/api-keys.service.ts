@@ -3,9 +3,9 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
-import { lockUser } from '../accounts/users.repository.js';
+import { lockUser, stillHolds } from '../accounts/users.repository.js';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { apiKeyNotFound, tooManyApiKeys } from '../auth.problems.js';
+import { apiKeyNotFound, invalidCredentials, tooManyApiKeys } from '../auth.problems.js';
 import type { Actor } from '../principals/actor.js';
 import { newApiKey } from './api-key-text.js';
 import type { CreatedApiKeyDto, NewApiKeyDto } from './api-keys.dto.js';
@@ -34,6 +34,8 @@ export class ApiKeysService {
     const { text, prefix, sha256 } = newApiKey();
     return this.database.transaction(async (transaction) => {
       await lockUser(transaction, actor.user.tenantId, actor.user.userId);
+      // A key must not come out of a session that has ended meanwhile: it would outlive what ended it.
+      if (!(await stillHolds(transaction, actor.user))) throw invalidCredentials('ended meanwhile');
       if ((await this.keys.countLive(transaction, actor.user.userId)) >= MAX_KEYS) {
         throw tooManyApiKeys(MAX_KEYS);
       }

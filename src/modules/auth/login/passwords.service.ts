@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import { endCredentials } from '../accounts/end-credentials.js';
-import { lockUser, UsersRepository } from '../accounts/users.repository.js';
+import { lockUser, stillHolds, UsersRepository } from '../accounts/users.repository.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { invalidCredentials, wrongPassword } from '../auth.problems.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -29,6 +29,8 @@ export class PasswordsService {
     const newHash = await this.passwords.hash(newPassword);
     await this.revoking.run(async (transaction, announce) => {
       await lockUser(transaction, tenantId, userId);
+      // The password that was looked at may be the one before by now.
+      if (!(await stillHolds(transaction, actor.user))) throw invalidCredentials('ended meanwhile');
       await announce(`user:${userId}`);
       await transaction.query('UPDATE users SET password_hash = $2, updated_at = now() WHERE id = $1', [
         userId,

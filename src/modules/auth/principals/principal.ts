@@ -8,6 +8,8 @@ export type Role = (typeof ROLES)[number];
 export interface SessionCredential {
   readonly kind: 'session';
   readonly id: string;
+  /** `users.auth_epoch` at its login. */
+  readonly epoch: number;
 }
 
 /** A key for programs; it has the rights of its user within its scopes. */

@@ -57,7 +57,7 @@ export class SessionPrincipals {
           tenantId: user.tenantId,
           role: user.role,
           email: user.email,
-          credential: { kind: 'session', id: sessionId },
+          credential: { kind: 'session', id: sessionId, epoch: session.epoch },
         },
         expiresAt: Date.parse(session.expiresAt),
       },
