@@ -16,7 +16,7 @@ import { PageQuery } from '../../../common/http/index.js';
 const given = (_: object, value: unknown): boolean => value !== undefined;
 const givenNumber = (_: object, value: unknown): boolean => value !== undefined && value !== null;
 /** Counted as PostgreSQL does: MaxLength takes some pairs of code points for one. */
-const NAME = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+const NAME = /^[^\p{Cc}]{1,255}$/u;
 const NAME_RULE = { message: 'must be 1 to 255 characters, none of them a control character' };
 
 export class NewTenantDto {

@@ -19,7 +19,7 @@ export class NewApiKeyDto {
   @MinLength(1)
   @MaxLength(100)
   // Counted as PostgreSQL does: MaxLength takes some pairs of code points for one.
-  @Matches(/^[^\p{Cc}\p{Cs}]{1,100}$/u, {
+  @Matches(/^[^\p{Cc}]{1,100}$/u, {
     message: 'must be 1 to 100 characters, none of them a control character',
   })
   name!: string;
