@@ -55,7 +55,8 @@ class Lock {
 }
 
 describe('requests that were allowed when they came, and waited while the right was taken', () => {
-  const own = useOwnStack({ RATE_LIMIT_API: '1000000', RATE_LIMIT_LOGINS: '1000000' });
+  // Within one process a user's changes come one by one already.
+  const own = useOwnStack({ RATE_LIMIT_API: '1000000', RATE_LIMIT_LOGINS: '1000000' }, { replicas: 2 });
   let seed: Seed;
   let tenantId: string;
 
@@ -66,23 +67,29 @@ describe('requests that were allowed when they came, and waited while the right 
   afterAll(() => seed.close());
 
   const login = ({ email, password }: SeededUser): Promise<Api> => own.anonymous.login(email, password);
-  /** Both wait for the same rows; the first goes first. */
+  type Ask = (origin: string) => Promise<Answer>;
+  /** Both wait for the same rows, each on a replica of its own; the first goes first. */
   const inOrder = async (
     table: 'users' | 'tenants',
     ids: readonly string[],
-    first: () => Promise<Answer>,
-    second: () => Promise<Answer>,
+    first: Ask,
+    second: Ask,
   ): Promise<Answer[]> => {
+    const [one = '', two = ''] = own.stack.appUrls;
     const lock = await Lock.of(own.stack.databaseUrl, table, ids);
     const answers: Promise<Answer>[] = [];
     try {
-      answers.push((await lock.queue(seed, 1, first)).answer, (await lock.queue(seed, 2, second)).answer);
+      answers.push((await lock.queue(seed, 1, () => first(one))).answer);
+      answers.push((await lock.queue(seed, 2, () => second(two))).answer);
     } finally {
       await lock.release();
     }
     return Promise.all(answers);
   };
-  const newKey = (api: Api) => () => api.post(KEYS, { name: 'x', scopes: ['files:read'] });
+  const newKey =
+    (api: Api): Ask =>
+    (origin) =>
+      api.via(origin).post(KEYS, { name: 'x', scopes: ['files:read'] });
   const liveKeys = async (userId: string): Promise<number> =>
     (await seed.query('SELECT FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL', [userId])).length;
 
@@ -92,7 +99,10 @@ describe('requests that were allowed when they came, and waited while the right 
     const [changed, made] = await inOrder(
       'users',
       [account.id],
-      () => user.post(PASSWORD, { currentPassword: account.password, newPassword: 'another long password' }),
+      (origin) =>
+        user
+          .via(origin)
+          .post(PASSWORD, { currentPassword: account.password, newPassword: 'another long password' }),
       newKey(thief),
     );
     expect(changed?.status).toBe(204);
@@ -105,7 +115,7 @@ describe('requests that were allowed when they came, and waited while the right 
     const [ended, made] = await inOrder(
       'users',
       [account.id],
-      () => user.send('/api/v1/auth/logout', { method: 'POST' }),
+      (origin) => user.via(origin).send('/api/v1/auth/logout', { method: 'POST' }),
       newKey(user),
     );
     expect(ended?.status).toBe(204);
@@ -115,8 +125,10 @@ describe('requests that were allowed when they came, and waited while the right 
   it('of two who change the password with the old one only the first does', async () => {
     const account = await seed.user(tenantId);
     const [user, thief] = [await login(account), await login(account)];
-    const change = (api: Api, newPassword: string) => () =>
-      api.post(PASSWORD, { currentPassword: account.password, newPassword });
+    const change =
+      (api: Api, newPassword: string): Ask =>
+      (origin) =>
+        api.via(origin).post(PASSWORD, { currentPassword: account.password, newPassword });
     const [first, second] = await inOrder(
       'users',
       [account.id],
@@ -134,7 +146,10 @@ describe('requests that were allowed when they came, and waited while the right 
       await login(await seed.user(one, 'operator')),
       await login(await seed.user(two, 'operator')),
     ];
-    const suspend = (api: Api, id: string) => () => api.patch(`/api/v1/tenants/${id}`, { suspended: true });
+    const suspend =
+      (api: Api, id: string): Ask =>
+      (origin) =>
+        api.via(origin).patch(`/api/v1/tenants/${id}`, { suspended: true });
     const [first, second] = await inOrder('tenants', [one, two], suspend(ann, two), suspend(bob, one));
     expect([first?.status, second?.status]).toEqual([200, 403]);
   });
@@ -143,8 +158,8 @@ describe('requests that were allowed when they came, and waited while the right 
     const [one, two] = [await seed.tenant(), await seed.tenant()];
     const [anns, bobs] = [await seed.user(one, 'operator'), await seed.user(two, 'operator')];
     const [ann, bob] = [await login(anns), await login(bobs)];
-    const disable = () => ann.patch(`/api/v1/users/${bobs.id}`, { disabled: true });
-    const suspend = () => bob.patch(`/api/v1/tenants/${one}`, { suspended: true });
+    const disable: Ask = (origin) => ann.via(origin).patch(`/api/v1/users/${bobs.id}`, { disabled: true });
+    const suspend: Ask = (origin) => bob.via(origin).patch(`/api/v1/tenants/${one}`, { suspended: true });
     const answers = await inOrder('users', [anns.id, bobs.id], disable, suspend);
     // Which of them goes first is not ours to say: they wait for other rows.
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 403]);
