@@ -1,46 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Api } from '../harness/api.js';
-import { type AuditEntry, auditLines, factsOf, SELECT_AUDIT } from '../harness/audit.js';
-import { ADMIN, useOwnStack } from '../harness/own-stack.js';
-import { Seed } from '../harness/seed.js';
+import { describe, expect, it } from 'vitest';
+import { auditLines, factsOf } from '../harness/audit.js';
+import { ADMIN } from '../harness/own-stack.js';
+import { RefusalsLab } from '../harness/refusals-lab.js';
 
 const LOGIN = '/api/v1/auth/login';
 
 /** RULES 9: who needs no account does not fill the table, and nothing is forgotten. */
 describe('refusals in the audit', () => {
-  // Past nginx, with sources as a proxy tells them.
-  const own = useOwnStack({ SHUTDOWN_DELAY: '0', RATE_LIMIT_API: '1000000', RATE_LIMIT_LOGINS: '1000000' });
-  let seed: Seed;
-  let app: Api;
-
-  beforeAll(() => {
-    seed = Seed.open(own.stack);
-    app = new Api(own.stack.appUrl);
-  });
-  afterAll(() => seed.close());
-
-  const end = async () => {
-    const since = performance.now();
-    own.stack.app?.kill('SIGTERM');
-    expect(await own.stack.app?.exited).toEqual({ code: 0, signal: null });
-    return performance.now() - since;
-  };
-  const lastId = async () => (await seed.query<{ id: string }>('SELECT max(id) AS id FROM audit_log'))[0]?.id;
-  const rowsAfter = (id: string | undefined, action: string) =>
-    seed.query<AuditEntry & Record<string, unknown>>(
-      `${SELECT_AUDIT} WHERE id > $1 AND action = $2 AND outcome = 'refused' ORDER BY id`,
-      [id, action],
-    );
-  const ask = (ip: string, path: string, token?: string, method = 'GET') =>
-    app.as(token).send(path, { method, headers: { 'X-Forwarded-For': ip } });
+  const lab = new RefusalsLab();
+  const { own } = lab;
+  const ask = lab.ask.bind(lab);
 
   it('a thousand anonymous ones are a row for each source, code and route, written at SIGTERM', async () => {
-    const before = await lastId();
+    const before = await lab.lastId();
     const kinds = [
       ['192.0.2.1', '/api/v1/auth/me', undefined],
       ['192.0.2.1', '/api/v1/auth/me', 'stale'],
@@ -55,10 +30,10 @@ describe('refusals in the audit', () => {
       const answers = await Promise.all(kinds.map(([ip, path, token]) => ask(ip, path, token)));
       expect(answers.map(({ status }) => status)).toEqual(kinds.map(() => 401));
     }
-    expect(await rowsAfter(before, 'refusal')).toEqual([]);
-    await end();
+    expect(await lab.rowsAfter(before, 'refusal')).toEqual([]);
+    await lab.end();
 
-    const rows = await rowsAfter(before, 'refusal');
+    const rows = await lab.rowsAfter(before, 'refusal');
     const code = 'unauthenticated';
     const told = rows.map(({ ip, count, detail }) => [ip, detail.code, detail.route, count]);
     expect(told.toSorted()).toEqual(
@@ -81,12 +56,12 @@ describe('refusals in the audit', () => {
   });
 
   it('wrong logins are counted by source and account, with the account’s tenant; unknown accounts have none', async () => {
-    const before = await lastId();
-    const account = await seed.user(await seed.tenant());
+    const before = await lab.lastId();
+    const account = await lab.seed.user(await lab.seed.tenant());
     const login = (ip: string, email: string) => {
       const body = JSON.stringify({ email, password: 'wrong' });
       const headers = { 'X-Forwarded-For': ip, 'Content-Type': 'application/json' };
-      return app.send(LOGIN, { method: 'POST', body, headers });
+      return lab.app.send(LOGIN, { method: 'POST', body, headers });
     };
     const answers = await Promise.all([
       login('192.0.2.1', account.email),
@@ -96,9 +71,9 @@ describe('refusals in the audit', () => {
       login('192.0.2.1', 'nobody-else@example.com'),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 401, 401, 401]);
-    await end();
-    expect(await rowsAfter(before, 'refusal')).toEqual([]);
-    const rows = await rowsAfter(before, 'login');
+    await lab.end();
+    expect(await lab.rowsAfter(before, 'refusal')).toEqual([]);
+    const rows = await lab.rowsAfter(before, 'login');
     expect(
       rows
         .map(({ ip, tenantId, objectKind, objectId, count }) => [ip, tenantId, objectKind, objectId, count])
@@ -115,7 +90,7 @@ describe('refusals in the audit', () => {
   });
 
   it('a client that goes away without its answer is counted; an address that is none does no harm', async () => {
-    const before = await lastId();
+    const before = await lab.lastId();
     const { port } = new URL(own.stack.appUrl);
     for (let round = 0; round < 20; round += 1) {
       const socket = createConnection(Number(port), '127.0.0.1');
@@ -136,14 +111,14 @@ describe('refusals in the audit', () => {
     await ask('x'.repeat(200), '/api/v1/auth/me');
     const { email, password } = ADMIN;
     const headers = { 'X-Forwarded-For': 'x'.repeat(200), 'Content-Type': 'application/json' };
-    const answer = await app.send(LOGIN, {
+    const answer = await lab.app.send(LOGIN, {
       method: 'POST',
       body: JSON.stringify({ email, password }),
       headers,
     });
     expect(answer.status, answer.text).toBe(200);
-    await end();
-    const counts = (await rowsAfter(before, 'refusal')).map(({ ip, count }) => [ip, count]);
+    await lab.end();
+    const counts = (await lab.rowsAfter(before, 'refusal')).map(({ ip, count }) => [ip, count]);
     expect(counts).toEqual([
       ['192.0.2.7', 20],
       ['x'.repeat(64), 1],
@@ -152,55 +127,20 @@ describe('refusals in the audit', () => {
   });
 
   it('SIGTERM waits for refusals of known users that are being written', async () => {
-    const before = await lastId();
-    const account = await seed.user(await seed.tenant());
-    const user = await app.login(account.email, account.password);
-    const lock = await seed.lock('audit_log');
+    const before = await lab.lastId();
+    const account = await lab.seed.user(await lab.seed.tenant());
+    const user = await lab.app.login(account.email, account.password);
+    const lock = await lab.seed.lock('audit_log');
     const answers = await Promise.all(Array.from({ length: 50 }, () => user.send('/api/v1/users')));
     expect(answers.every(({ status }) => status === 403)).toBe(true);
-    const ended = end();
+    const ended = lab.end();
     await sleep(1_000);
     await lock.release();
     expect(await ended).toBeLessThan(4_000);
-    const rows = await rowsAfter(before, 'refusal');
+    const rows = await lab.rowsAfter(before, 'refusal');
     expect(rows.map(({ requestId }) => requestId).toSorted()).toEqual(
       answers.map(({ headers }) => headers['x-request-id']).toSorted(),
     );
     await own.stack.app?.start();
   });
-
-  it('PostgreSQL away at the minute’s end: nothing is lost', { timeout: 120_000 }, async () => {
-    const before = await lastId();
-    for (let round = 0; round < 10; round += 1) await ask('192.0.2.1', '/api/v1/auth/me');
-    await own.stack.postgres?.stop();
-    const log = join(own.stack.dataDir, 'log/app.log');
-    const waits = async () => (await readFile(log, 'utf8')).includes('rows of refusals wait for PostgreSQL');
-    for (let round = 0; round < 140 && !(await waits()); round += 1) await sleep(500);
-    expect(await waits()).toBe(true);
-    await ask('192.0.2.1', '/api/v1/auth/me');
-    await own.stack.postgres?.start();
-    await end();
-    expect((await rowsAfter(before, 'refusal')).map(({ ip, count }) => [ip, count])).toEqual([
-      ['192.0.2.1', 11],
-    ]);
-    await own.stack.app?.start();
-  });
-
-  it.each(['stopped', 'frozen'] as const)(
-    'PostgreSQL %s at SIGTERM: the process ends, and says what is lost',
-    async (how) => {
-      await ask('192.0.2.1', '/api/v1/auth/me');
-      if (how === 'stopped') await own.stack.postgres?.stop();
-      else own.stack.postgres?.kill('SIGSTOP');
-      try {
-        expect(await end()).toBeLessThan(9_000);
-      } finally {
-        if (how === 'stopped') await own.stack.postgres?.start();
-        else own.stack.postgres?.kill('SIGCONT');
-      }
-      const log = await readFile(join(own.stack.dataDir, 'log/app.log'), 'utf8');
-      expect(log.split('the last refusals are not in the audit')).toHaveLength(how === 'stopped' ? 2 : 3);
-      await own.stack.app?.start();
-    },
-  );
 });

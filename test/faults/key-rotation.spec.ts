@@ -121,6 +121,26 @@ describe('JWT_SECRETS rotated under load, on two replicas', () => {
     for (const index of [0, 1]) expectProblem(await me(accessToken, index), 401, 'unauthenticated');
   });
 
+  it('when every key has run out nobody gets tokens, and the log says why: 503', async () => {
+    use({ ...NEW, notAfter: new Date(Date.now() + 3_000).toISOString() });
+    await sleep(2_500);
+    const { refreshToken } = await login();
+    await sleep(1_000);
+    const { email, password } = ADMIN;
+    expectProblem(
+      await own.anonymous.post('/api/v1/auth/login', { email, password }),
+      503,
+      'dependency-unavailable',
+    );
+    expectProblem(await own.anonymous.post('/api/v1/auth/refresh', { refreshToken }), 401, 'unauthenticated');
+    const log = () =>
+      own.stack.apps.map(({ tellingLogs: [path = ''] }) => readFileSync(path, 'utf8')).join('');
+    expect(log()).toContain('every secret of JWT_SECRETS has run out');
+    use(NEW);
+    await sleep(2_500);
+    await login();
+  });
+
   it('a file that cannot be used changes nothing, and the log does not show it', async () => {
     for (const text of ['{', '[{"kid":"x","secret":"too short"}]']) {
       write(text);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -40,10 +40,12 @@ export function oddClients(mode: 'accel' | 'stream'): void {
       const answer = await own.admin.via(`http://127.0.0.1:${port}`).download(file.id);
       expect(answer.body.equals(bytes)).toBe(true);
     };
+    // nginx keeps up to 64 idle connections to the application open for each of its workers.
+    const spare = mode === 'accel' ? 5 + 64 * availableParallelism() : 5;
     const settles = async () => {
-      for (let round = 0; round < 100 && descriptorsOf(pid()) > idle.descriptors + 5; round += 1)
+      for (let round = 0; round < 100 && descriptorsOf(pid()) > idle.descriptors + spare; round += 1)
         await sleep(100);
-      expect(descriptorsOf(pid())).toBeLessThanOrEqual(idle.descriptors + 5);
+      expect(descriptorsOf(pid())).toBeLessThanOrEqual(idle.descriptors + spare);
     };
 
     beforeAll(async () => {
@@ -93,16 +95,23 @@ export function oddClients(mode: 'accel' | 'stream'): void {
 
     it('100 clients that close their half are taken for gone, as nginx does, and hold nothing', async () => {
       const sockets: Socket[] = [];
-      for (let at = 0; at < 100; at += 1) {
-        const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
-        socket.on('error', () => undefined);
-        await once(socket, 'connect');
-        socket.end(request());
-        sockets.push(socket);
+      try {
+        for (let at = 0; at < 100; at += 1) {
+          const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+          socket.on('error', () => undefined);
+          await once(socket, 'connect');
+          sockets.push(socket);
+          // At once, or when the answer fills every buffer on its way: none of them reads.
+          if (at % 2 === 0) socket.end(request());
+          else socket.write(request());
+        }
+        await sleep(500);
+        for (const socket of sockets) socket.end();
+        await served();
+        await settles();
+      } finally {
+        for (const socket of sockets) socket.destroy();
       }
-      await served();
-      await settles();
-      for (const socket of sockets) socket.destroy();
     });
 
     it('half a request, never finished, holds up nobody', async () => {

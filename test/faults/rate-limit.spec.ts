@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem } from '../harness/api.js';
 import type { Answer } from '../harness/http.js';
 import { ADMIN, useOwnStack } from '../harness/own-stack.js';
+import { newApiKey } from '../../src/modules/auth/api-keys/api-key-text.js';
 import { Seed } from '../harness/seed.js';
 
 const ME = '/api/v1/auth/me';
@@ -127,6 +128,24 @@ describe('request rate', () => {
     expect((await attempt(0, password))?.status).toBe(429);
     expect((await attempt(1, password))?.status).toBe(429);
     expect((await sessions[0]?.send(ME))?.status).toBe(200);
+  });
+
+  it('API keys that nobody has are counted by address: whoever makes them up is refused before the database is asked', async () => {
+    const from = (apiKey: string, address: string) =>
+      own.anonymous
+        .via(own.stack.appUrl)
+        .withKey(apiKey)
+        .send('/api/v1/files', { headers: { 'X-Forwarded-For': address } });
+    const user = await newUser();
+    const made = await user.post('/api/v1/auth/api-keys', { name: 'x', scopes: ['files:read'] });
+    const { key } = made.json as { key: string };
+    expect((await from(key, '203.0.113.50')).status).toBe(200);
+    for (let round = 0; round < 20; round += 1)
+      expectProblem(await from(newApiKey().text, '203.0.113.50'), 401, 'unauthenticated');
+    expectProblem(await from(newApiKey().text, '203.0.113.50'), 429, 'too-many-requests');
+    // Those that are known go on, and so does everybody elsewhere.
+    expect((await from(key, '203.0.113.50')).status).toBe(200);
+    expectProblem(await from(newApiKey().text, '203.0.113.51'), 401, 'unauthenticated');
   });
 
   it('believes X-Forwarded-For only from a trusted proxy, read from the right, IPv6 by /64', async () => {

@@ -273,6 +273,22 @@ describe('revocation on two replicas', () => {
     }
   });
 
+  it('Redis demoted while we are connected: 503 instead of what a replica may not know yet', async () => {
+    const { user } = await someone();
+    const { id } = await user.upload(randomBytes(10), { visibility: 'public' });
+    const ask = () => own.anonymous.via(replica(0)).send(`/download/${id}`, { method: 'HEAD' });
+    expect((await ask()).status).toBe(200);
+    // Nothing is written for a download, so nothing else tells.
+    await seed.redis.replicaof('127.0.0.1', 1);
+    try {
+      expect((await ask()).status).toBe(503);
+      expect((await ask()).status).toBe(503);
+    } finally {
+      await seed.redis.replicaof('NO', 'ONE');
+    }
+    await untilServed(ask);
+  });
+
   it('a user disabled in the middle of a download: what is under way ends whole, its continuation is refused', async () => {
     const { account, user } = await someone();
     const bytes = randomBytes(24 * 2 ** 20);

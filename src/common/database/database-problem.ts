@@ -5,9 +5,10 @@ import { DatabaseConnectionError, QueryDeadlineExceeded } from './deadline-clien
 
 /**
  * SQLSTATE classes that mean "the server cannot serve now" (PostgreSQL manual, appendix A):
- * 08 connection, 53 insufficient resources, 57P operator intervention (shutdown, starting up), 25006 read-only.
+ * 08 connection, 53 insufficient resources, 57P operator intervention (shutdown, starting up), 25006 read-only, 57014 too
+ * late; and of those that go through when they are tried again 40001 serialization, 40P01 deadlock, 55P03 lock.
  */
-const UNAVAILABLE_STATE = /^(08|53|57P)|^25006$|^57014$/;
+const UNAVAILABLE_STATE = /^(08|53|57P)|^(25006|57014|40001|40P01|55P03)$/;
 
 const SOCKET_CODES = new Set([
   'ECONNREFUSED',

@@ -1,3 +1,4 @@
+export * from './conditions.js';
 export * from './database-problem.js';
 export * from './data-source-options.js';
 export * from './database.module.js';

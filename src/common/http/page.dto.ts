@@ -2,8 +2,8 @@ import { ApiProperty } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 
-/** Query of a list by keyset. */
-export class PageQuery {
+/** How much of a list one answer has. */
+export class LimitQuery {
   /** Items in one answer. */
   @ApiProperty({ type: 'integer', minimum: 1, maximum: 200, default: 50, required: false })
   @IsOptional()
@@ -12,7 +12,10 @@ export class PageQuery {
   @Min(1)
   @Max(200)
   limit = 50;
+}
 
+/** Query of a list by keyset. */
+export class PageQuery extends LimitQuery {
   /** `nextCursor` of the answer before. */
   @IsOptional()
   @IsString()

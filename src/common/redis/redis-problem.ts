@@ -1,9 +1,12 @@
 import { type Problem } from '../problems/problem.js';
 import { unavailable } from '../problems/common.problems.js';
 
-/** What ioredis and a Redis that cannot serve say: by the first word of a server reply, or by our client's text. */
+/**
+ * What ioredis and a Redis that cannot serve say: by the first word of a server reply, or by our client's text. EXECABORT: one
+ * of the others came within a MULTI.
+ */
 const CANNOT_SERVE =
-  /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH)\b/;
+  /^(LOADING|BUSY|MASTERDOWN|READONLY|MISCONF|OOM|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|NOAUTH|EXECABORT)\b/;
 const CONNECTION_LOST =
   /Command timed out|Connection is closed|Stream isn't writeable|max retries per request|enableOfflineQueue/;
 

@@ -20,7 +20,7 @@ function connect(config: RedisConfig): Redis {
     reconnectOnError: (error) => (error.message.startsWith('READONLY') ? 2 : false),
     enableAutoPipelining: true,
     // A batch of its own already, which has waited for its turn of the event loop.
-    autoPipeliningIgnoredCommands: ['mget'],
+    autoPipeliningIgnoredCommands: ['mget', 'role'],
     lazyConnect: true,
   });
   let down = false;

@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Redis } from 'ioredis';
+import { unavailable } from '../problems/index.js';
 import { type LuaScript, loadLuaScript } from '../redis/lua-script.js';
 import { RedisIdentity } from '../redis/redis-identity.js';
 import { CHANGING, type Subject, type Version, Versions } from './versions.js';
 
-/** Seconds. A version that has expired is made anew, which only costs a load. */
-const VERSION_TTL = 24 * 3600;
+/**
+ * Seconds. A version that has expired is made anew, which only costs a load, and what rests on it is kept for half a minute
+ * anyway. Not longer, since whoever asks for ids that are nobody's makes a key with each.
+ */
+const VERSION_TTL = 120;
 
 /** Seconds; longer than any transaction can last, with its statement and idle timeouts. */
 const CHANGING_TTL = 60;
@@ -72,7 +76,15 @@ export class RedisVersions extends Versions {
     if (subjects.length === 0) return [];
     await this.identity.ensureKnown();
     const keys = subjects.map(keyOf);
-    const versions = await this.redis.mget(keys);
+    const [versions, [role]] = await Promise.all([
+      this.redis.mget(keys),
+      this.redis.role() as Promise<[role: string]>,
+    ]);
+    if (role !== 'master') {
+      // Demoted on a living connection: it may not have heard of the newest changes, and a new connection may lead to who has.
+      this.redis.disconnect(true);
+      throw unavailable('Redis', new Error('it is a replica'));
+    }
     return Promise.all(versions.map(async (version, place) => version ?? this.create(keys[place] ?? '')));
   }
 

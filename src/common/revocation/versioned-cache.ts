@@ -27,9 +27,12 @@ const MAX_AGE = 30_000;
 export class VersionedCache<T> {
   private readonly entries = new LRUCache<string, Entry<T>>({ max: MAX_ENTRIES, ttl: MAX_AGE });
   private readonly loading = new Map<string, Loading<T>>();
+  /** How often everything was forgotten: versions that were read before vouch for nothing after. */
+  private drops = 0;
 
   constructor(private readonly versions: Versions) {
     versions.onForgotten(() => {
+      this.drops += 1;
       this.entries.clear();
       this.loading.clear();
     });
@@ -46,7 +49,7 @@ export class VersionedCache<T> {
   ): Promise<T | undefined> {
     const kept = this.entries.get(key);
     let subjects = kept?.subjects ?? known;
-    let versions = await this.versions.read(subjects);
+    let versions = await this.read(subjects);
     if (kept !== undefined && sameVersions(kept.versions, versions)) return kept.value;
     for (;;) {
       const loaded = await this.loadOnce(key, versions, load);
@@ -59,8 +62,13 @@ export class VersionedCache<T> {
       }
       // A version counts only when it was read before what it vouches for.
       subjects = [...subjects, ...unseen];
-      versions = await this.versions.read(subjects);
+      versions = await this.read(subjects);
     }
+  }
+
+  private async read(subjects: readonly Subject[]): Promise<readonly Version[]> {
+    const before = String(this.drops);
+    return [before, ...(await this.versions.read(subjects))];
   }
 
   /** Requests that have read the same versions share one load. */

@@ -1,3 +1,4 @@
+export * from './credential-misses.js';
 export * from './rate-limit.guard.js';
 export * from './rate-limit.js';
 export * from './throttle-subject.js';

@@ -10,8 +10,15 @@ type Count = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 export class RedisThrottlerStorage implements ThrottlerStorage {
   private readonly throttle: LuaScript;
 
-  constructor(@Inject(Redis) redis: Redis) {
+  constructor(@Inject(Redis) private readonly redis: Redis) {
     this.throttle = loadLuaScript(redis, new URL('./throttle-1.lua', import.meta.url));
+  }
+
+  /** Counts nothing. @returns seconds until it begins anew */
+  async look(key: string): Promise<{ hits: number; seconds: number }> {
+    const name = `throttle:{${key}}`;
+    const [hits, left] = await Promise.all([this.redis.get(name), this.redis.pttl(name)]);
+    return { hits: Number(hits ?? 0), seconds: Math.max(1, Math.ceil(left / 1_000)) };
   }
 
   /** @param ttl milliseconds; the times of the answer are seconds, rounded up */

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
 import { ThrottleConfig } from '../config/config.js';
+import { CredentialMisses } from './credential-misses.js';
 import { RedisThrottlerStorage } from './redis-throttler-storage.js';
 
 /** Milliseconds: all limits are per minute. */
@@ -10,13 +11,14 @@ const WINDOW = 60_000;
 const ACCOUNTS_PER_ADDRESS = 10;
 
 @Module({
-  providers: [RedisThrottlerStorage],
-  exports: [RedisThrottlerStorage],
+  providers: [RedisThrottlerStorage, CredentialMisses],
+  exports: [RedisThrottlerStorage, CredentialMisses],
 })
 class ThrottlerStorageModule {}
 
 @Module({
   imports: [
+    ThrottlerStorageModule,
     ThrottlerModule.forRootAsync({
       imports: [ThrottlerStorageModule],
       inject: [ThrottleConfig, RedisThrottlerStorage],
@@ -30,6 +32,6 @@ class ThrottlerStorageModule {}
       }),
     }),
   ],
-  exports: [ThrottlerModule],
+  exports: [ThrottlerModule, ThrottlerStorageModule],
 })
 export class ThrottlingModule {}

@@ -47,7 +47,7 @@ export class DownloadsController {
     content: BINARY,
   })
   @ApiResponse({ status: 304, description: 'The client has it already' })
-  @ApiProblems(400, 401, 404, 410, 412, 416, 502, 503)
+  @ApiProblems(400, 401, 404, 410, 412, 416, 429, 502, 503)
   downloadFile(
     @Param('fileId', BigIntIdPipe) fileId: string,
     @Caller() caller: Principal,

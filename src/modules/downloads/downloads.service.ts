@@ -48,12 +48,17 @@ async function requireContent(file: StoredFile, { store }: Volume): Promise<void
   }
 }
 
+/** Of the files that are kept in memory while their versions hold: a hot file's headers are made once. */
+const representations = new WeakMap<StoredFile, Representation>();
+
 /**
  * The validators are ours in every mode, from the content's hash and the file's birth: the content of a file never
  * changes, so a download resumes on any replica, from any copy.
  */
 function representationOf(file: StoredFile): Representation {
-  return {
+  const known = representations.get(file);
+  if (known !== undefined) return known;
+  const representation = {
     etag: `"${file.sha256}"`,
     lastModified: file.createdAt,
     filename: file.filename,
@@ -62,4 +67,6 @@ function representationOf(file: StoredFile): Representation {
     sha256: file.sha256,
     public: file.visibility === 'public',
   };
+  representations.set(file, representation);
+  return representation;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { crc32 } from 'node:zlib';
+import { countDead } from './dead-buffers.js';
 
 /** What the bytes of a blob are known by. */
 export interface ContentFacts {
@@ -40,6 +41,7 @@ export class ContentDigest {
       this.checksum = crc32(chunk, this.checksum);
       this.count += chunk.length;
       yield chunk;
+      countDead(chunk.length);
     }
   }
 }

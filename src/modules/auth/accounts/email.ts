@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Transform } from 'class-transformer';
 
 /**
@@ -7,6 +8,11 @@ import { Transform } from 'class-transformer';
  */
 export function normaliseEmail(email: string): string {
   return email.normalize('NFC').trim().toLowerCase().normalize('NFC');
+}
+
+/** For keys in Redis, which must have a bounded length and need not tell the address. @param email normalised */
+export function hashOfEmail(email: string): string {
+  return createHash('sha256').update(email).digest('base64url').slice(0, 22);
 }
 
 /** For DTOs: the address is checked, and handed on, as it is kept: its length too may be another one then. */

@@ -15,16 +15,18 @@ import { PageQuery } from '../../../common/http/index.js';
 
 const given = (_: object, value: unknown): boolean => value !== undefined;
 const givenNumber = (_: object, value: unknown): boolean => value !== undefined && value !== null;
-const PRINTABLE = /^[^\p{Cc}]*$/u;
 const SLUG = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 const WRONG_SLUG = { message: 'must be lower-case letters, digits and "-", neither first nor last' };
+/** Counted as PostgreSQL does: MaxLength takes some pairs of code points for one. */
+const NAME = /^[^\p{Cc}]{1,255}$/u;
+const NAME_RULE = { message: 'must be 1 to 255 characters, none of them a control character' };
 
 export class NewTenantDto {
   /** @example Acme Ltd */
   @IsString()
   @MinLength(1)
   @MaxLength(255)
-  @Matches(PRINTABLE, { message: 'must not have control characters' })
+  @Matches(NAME, NAME_RULE)
   name!: string;
 
   /** A short name that stays. @example acme */
@@ -49,7 +51,7 @@ export class ChangeTenantDto {
   @IsString()
   @MinLength(1)
   @MaxLength(255)
-  @Matches(PRINTABLE, { message: 'must not have control characters' })
+  @Matches(NAME, NAME_RULE)
   name?: string;
 
   /** Nobody of a suspended tenant is served, nor are its public files. */

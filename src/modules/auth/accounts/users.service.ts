@@ -4,7 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { decodeIdCursor, pageOf } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
-import { isUniqueViolation } from '../../../common/database/index.js';
+import { Conditions, isUniqueViolation } from '../../../common/database/index.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { emailTaken, forbidden, ownAccount, tenantNotFound, userNotFound } from '../auth.problems.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
@@ -63,17 +63,16 @@ export class UsersService {
 
   /** By id. */
   async list(query: ListUsersQuery, caller: UserPrincipal): Promise<UserPageDto> {
-    const values: unknown[] = [tenantOf(query.tenant, caller), query.limit + 1];
-    const conditions = ['tenant_id = $1', 'deleted_at IS NULL'];
-    const where = (sql: string, value: unknown): void => {
-      if (value !== undefined) conditions.push(sql.replace('?', `$${values.push(value)}`));
-    };
-    where('strpos(email, ?) > 0', query.email);
-    where('role = ?', query.role);
-    where('id > ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
+    const where = new Conditions('tenant_id = $1 AND deleted_at IS NULL', [
+      tenantOf(query.tenant, caller),
+      query.limit + 1,
+    ]);
+    where.filter('strpos(email, ?) > 0', query.email);
+    where.filter('role = ?', query.role);
+    where.filter('id > ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
     const rows = await this.database.query<UserDto[]>(
-      `SELECT ${COLUMNS} FROM users WHERE ${conditions.join(' AND ')} ORDER BY id LIMIT $2`,
-      values,
+      `SELECT ${COLUMNS} FROM users WHERE ${where.toString()} ORDER BY id LIMIT $2`,
+      where.values,
     );
     return pageOf(rows, query.limit);
   }

@@ -18,7 +18,10 @@ export class NewApiKeyDto {
   @IsString()
   @MinLength(1)
   @MaxLength(100)
-  @Matches(/^[^\p{Cc}]*$/u, { message: 'must not have control characters' })
+  // Counted as PostgreSQL does: MaxLength takes some pairs of code points for one.
+  @Matches(/^[^\p{Cc}]{1,100}$/u, {
+    message: 'must be 1 to 100 characters, none of them a control character',
+  })
   name!: string;
 
   /** What it may do: nothing else. */

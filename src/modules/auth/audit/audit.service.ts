@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { Conditions } from '../../../common/database/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { forbidden } from '../auth.problems.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -21,31 +22,27 @@ export class AuditService {
         errors: [{ field: 'objectKind', message: 'must come with objectId' }],
       });
     }
-    const conditions = ['true'];
-    const values: unknown[] = [query.limit + 1];
-    const where = (sql: string, value: unknown): void => {
-      if (value !== undefined) conditions.push(sql.replace('?', `$${values.push(value)}`));
-    };
-    where('tenant_id = ?', tenantOf(query, user));
-    where('action = ?', query.action);
-    where('outcome = ?', query.outcome);
-    where('actor_id = ?', query.actorId);
-    where('object_kind = ?', query.objectKind);
-    where('object_id = ?', query.objectId);
-    where('at >= ?', query.since && new Date(query.since));
-    where('at < ?', query.until && new Date(query.until));
+    const where = new Conditions('true', [query.limit + 1]);
+    where.filter('tenant_id = ?', tenantOf(query, user));
+    where.filter('action = ?', query.action);
+    where.filter('outcome = ?', query.outcome);
+    where.filter('actor_id = ?', query.actorId);
+    where.filter('object_kind = ?', query.objectKind);
+    where.filter('object_id = ?', query.objectId);
+    where.filter('at >= ?', query.since && new Date(query.since));
+    where.filter('at < ?', query.until && new Date(query.until));
     if (query.cursor !== undefined) {
       const { micros, id } = decodeAuditCursor(query.cursor);
-      conditions.push(
-        `(at, id) < (timestamptz 'epoch' + $${values.push(micros)}::bigint * interval '1 microsecond', $${values.push(id)})`,
+      where.and(
+        `(at, id) < (timestamptz 'epoch' + ${where.bind(micros)}::bigint * interval '1 microsecond', ${where.bind(id)})`,
       );
     }
     const rows = await this.database.query<(AuditEntryDto & AuditPlace)[]>(
       `SELECT id, at, tenant_id AS "tenantId", actor_id AS "actorId", actor_email AS "actorEmail", credential, action, outcome,
               object_kind AS "objectKind", object_id AS "objectId", count, ip, request_id AS "requestId", detail,
               (extract(epoch FROM at) * 1000000)::bigint AS micros
-       FROM audit_log WHERE ${conditions.join(' AND ')} ORDER BY at DESC, id DESC LIMIT $1`,
-      values,
+       FROM audit_log WHERE ${where.toString()} ORDER BY at DESC, id DESC LIMIT $1`,
+      where.values,
     );
     const page = rows.slice(0, query.limit);
     const last = page.at(-1);

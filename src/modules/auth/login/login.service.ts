@@ -43,6 +43,7 @@ export class LoginService {
     await this.failures.forget(email);
     const session = await this.sessions.open(user, origin);
     try {
+      const tokens = this.tokensOf(session, 0);
       await this.audit.note({
         ip: origin.ip,
         requestId: origin.requestId,
@@ -52,12 +53,12 @@ export class LoginService {
         object: { kind: 'user', id: user.id },
         detail: { userAgent: origin.userAgent },
       });
+      return tokens;
     } catch (error) {
       // No login without its row; and nobody will ever have the tokens of this session.
       await this.store.remove(user.id, [session.id]);
       throw error;
     }
-    return this.tokensOf(session, 0);
   }
 
   /**

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Redis } from 'ioredis';
+import { hashOfEmail } from '../accounts/email.js';
 
 /** Seconds after the last wrong password until an account is answered at once again. */
 const FORGOTTEN_AFTER = 900;
@@ -25,5 +25,5 @@ export class RedisLoginFailures {
 }
 
 function keyOf(email: string): string {
-  return `login-failures:{${createHash('sha256').update(email).digest('base64url').slice(0, 22)}}`;
+  return `login-failures:{${hashOfEmail(email)}}`;
 }

@@ -1,9 +1,8 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { clientAddress } from '../../../common/http/index.js';
-import { unauthenticated } from '../auth.problems.js';
 import type { UserPrincipal } from './principal.js';
-import { principalOf } from './request-principal.js';
+import { userOf } from './request-principal.js';
 
 /** Where a request comes from, as the audit and sessions keep it. */
 export interface Origin {
@@ -34,7 +33,5 @@ export const RequestOrigin = createParamDecorator((_: unknown, context: Executio
 /** @throws Problem `unauthenticated` (401) */
 export const Acting = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
   const request = context.switchToHttp().getRequest<FastifyRequest>();
-  const user = principalOf(request);
-  if (user.kind !== 'user') throw unauthenticated();
-  return { ...originOf(request), user };
+  return { ...originOf(request), user: userOf(request) };
 });

@@ -1,8 +1,7 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { unauthenticated } from '../auth.problems.js';
 import type { Principal, UserPrincipal } from './principal.js';
-import { principalOf } from './request-principal.js';
+import { principalOf, userOf } from './request-principal.js';
 
 /** The principal of the request, for routes that also serve anonymous callers. */
 export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal =>
@@ -10,8 +9,6 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 );
 
 /** The user of the request. @throws Problem `unauthenticated` (401) */
-export const CallingUser = createParamDecorator((_: unknown, context: ExecutionContext): UserPrincipal => {
-  const principal = principalOf(context.switchToHttp().getRequest<FastifyRequest>());
-  if (principal.kind !== 'user') throw unauthenticated();
-  return principal;
-});
+export const CallingUser = createParamDecorator((_: unknown, context: ExecutionContext): UserPrincipal =>
+  userOf(context.switchToHttp().getRequest<FastifyRequest>()),
+);

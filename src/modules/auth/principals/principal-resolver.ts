@@ -29,7 +29,7 @@ export class PrincipalResolver {
     if (apiKey !== undefined) {
       // Whom of the two it is to be, nobody can tell.
       if (authorization !== undefined) throw invalidCredentials('both Authorization and X-API-Key');
-      return this.apiKeys.resolve(String(apiKey));
+      return this.apiKeys.resolve(String(apiKey), clientAddress(request));
     }
     if (authorization === undefined) return ANONYMOUS;
     const token = BEARER.exec(authorization)?.[1];

@@ -1,9 +1,8 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { addressBlock, clientAddress } from '../../../common/http/index.js';
 import { type RateCounter, ThrottleSubject } from '../../../common/throttling/index.js';
-import { normaliseEmail } from '../accounts/email.js';
+import { hashOfEmail, normaliseEmail } from '../accounts/email.js';
 import { principalOf } from './request-principal.js';
 
 /** The user; without one the address block, and for logins the account that is tried from there as well. */
@@ -18,9 +17,9 @@ export class PrincipalThrottleSubject extends ThrottleSubject {
   }
 }
 
-/** Guards see bodies before they are validated. Hashed: the key must have a bounded length, and need not tell the address. */
+/** Guards see bodies before they are validated. */
 function triedAccount(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !('email' in body) || typeof body.email !== 'string')
     return undefined;
-  return createHash('sha256').update(normaliseEmail(body.email)).digest('base64url').slice(0, 22);
+  return hashOfEmail(normaliseEmail(body.email));
 }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { ANONYMOUS, type Principal } from './principal.js';
+import { unauthenticated } from '../auth.problems.js';
+import { ANONYMOUS, type Principal, type UserPrincipal } from './principal.js';
 
 const principals = new WeakMap<FastifyRequest, Principal>();
 
@@ -10,4 +11,11 @@ export function setPrincipal(request: FastifyRequest, principal: Principal): voi
 
 export function principalOf(request: FastifyRequest): Principal {
   return principals.get(request) ?? ANONYMOUS;
+}
+
+/** @throws Problem `unauthenticated` (401) for anonymous callers */
+export function userOf(request: FastifyRequest): UserPrincipal {
+  const principal = principalOf(request);
+  if (principal.kind !== 'user') throw unauthenticated();
+  return principal;
 }

@@ -19,7 +19,7 @@ interface Verified {
   readonly expiresAt: number;
 }
 
-export const ISSUER = 'download-service';
+const ISSUER = 'download-service';
 const AUDIENCE = 'download-service:api';
 /** RFC 9068 §2.1: tells an access token from every other JWT that the same key may sign. */
 const TYPE = 'at+jwt';

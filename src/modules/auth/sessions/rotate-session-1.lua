@@ -10,7 +10,8 @@ end
 local sent = tonumber(ARGV[1])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
--- A later one was signed by us as well: this Redis has forgotten that it was (RULES 7.1 speaks of the same loss).
+-- We have signed what was sent: when it is newer than what is known, Redis has lost rotations (a failover, a copy), and its
+-- sender is who got the newest token.
 if sent >= generation then
   redis.call('HSET', KEYS[1], 'generation', sent + 1, 'rotatedAt', string.format('%.0f', now))
   return sent + 1

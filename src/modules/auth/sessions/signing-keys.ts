@@ -3,6 +3,7 @@ import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import { AuthConfig, type JwtSecretsFile } from '../../../common/config/config.js';
 import type { JwtSecret } from '../../../common/config/jwt-secrets.js';
 import { readJwtSecrets } from '../../../common/config/load-config.js';
+import { unavailable } from '../../../common/problems/index.js';
 
 /** Milliseconds between two looks at the file. */
 const LOOK_EVERY = 1_000;
@@ -29,10 +30,12 @@ export class SigningKeys implements OnApplicationShutdown {
     }, LOOK_EVERY).unref();
   }
 
-  /** @returns the key that signs now @throws Error when every key has run out */
+  /** @returns the key that signs now @throws Problem `dependency-unavailable` (503) when every key has run out */
   current(): JwtSecret {
     const current = this.usable()[0];
-    if (current === undefined) throw new Error('every secret of JWT_SECRETS has run out');
+    if (current === undefined) {
+      throw unavailable('a signing key', new Error('every secret of JWT_SECRETS has run out'));
+    }
     return current;
   }
 

@@ -1,3 +1,4 @@
+import { isBigIntId } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import { FILE_ORDERS, type FileOrder } from './file-order.js';
 
@@ -19,12 +20,11 @@ export function encodeCursor(cursor: FileCursor): string {
 export function decodeCursor(text: string, order: FileOrder): FileCursor {
   const [given, key, id] = text.length > MAX_LENGTH ? [] : parseList(text);
   const known = FILE_ORDERS.find((name) => name === given);
-  if (known !== order || typeof key !== 'string' || typeof id !== 'string' || !/^[1-9]\d{0,18}$/.test(id))
-    throw refused();
+  if (known !== order || typeof key !== 'string' || !isBigIntId(id)) throw refused();
   const readable = order.endsWith('createdAt')
     ? TIME.test(key) && !Number.isNaN(Date.parse(key))
     : !key.includes('\0') && key.isWellFormed();
-  if (!readable || BigInt(id) > 2n ** 63n - 1n) throw refused();
+  if (!readable) throw refused();
   return { order, key, id };
 }
 

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
+import { Conditions } from '../../../common/database/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import type { Principal, UserPrincipal } from '../../auth/index.js';
 import type { GrantFacts } from '../access/decide.js';
@@ -90,21 +91,20 @@ export class FilesRepository {
   /** The files that `user` may read, in a stable order: rows that come or go do not move others across pages. */
   async list(user: UserPrincipal, { order, limit, filename, after }: FileListing): Promise<ListedFile[]> {
     const { key, text, type, direction } = orderSql(order);
-    const values: unknown[] = [user.tenantId, user.userId, user.role, limit];
-    const bind = (value: unknown): string => `$${values.push(value)}`;
-    const conditions = [READABLE];
-    if (filename !== undefined)
-      conditions.push(`lower(f.filename) LIKE lower(${bind(`%${escapeLike(filename)}%`)})`);
+    const where = new Conditions(READABLE, [user.tenantId, user.userId, user.role, limit]);
+    where.filter('lower(f.filename) LIKE lower(?)', filename && `%${escapeLike(filename)}%`);
     if (after !== undefined) {
       const than = direction === 'ASC' ? '>' : '<';
-      conditions.push(`(${key}, f.id) ${than} (${bind(after.key)}::${type}, ${bind(after.id)}::bigint)`);
+      where.and(
+        `(${key}, f.id) ${than} (${where.bind(after.key)}::${type}, ${where.bind(after.id)}::bigint)`,
+      );
     }
     const rows = await this.files.query<(FileRow & { key: string })[]>(
       `SELECT ${FILE_COLUMNS}, ${text} AS key
        FROM files f JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
-       WHERE ${conditions.join(' AND ')}
+       WHERE ${where.toString()}
        ORDER BY ${key} ${direction}, f.id ${direction} LIMIT $4`,
-      values,
+      where.values,
     );
     return rows.map((row) => ({ file: toStoredFile(row), key: row.key }));
   }

@@ -1,10 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min, MinLength } from 'class-validator';
+import { IsIn, IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { LimitQuery } from '../../../common/http/index.js';
 import { FileDto } from './file.dto.js';
 import { FILE_ORDERS, type FileOrder } from './file-order.js';
 
-export class ListFilesQuery {
+export class ListFilesQuery extends LimitQuery {
   /** Part of the name, without regard to case. @example report */
   @IsOptional()
   @IsString()
@@ -17,15 +17,6 @@ export class ListFilesQuery {
   @IsOptional()
   @IsIn(FILE_ORDERS)
   sort: FileOrder = '-createdAt';
-
-  /** Files in one answer. */
-  @ApiProperty({ type: 'integer', minimum: 1, maximum: 200, default: 50, required: false })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(200)
-  limit = 50;
 
   /** `nextCursor` of the answer before. */
   @IsOptional()

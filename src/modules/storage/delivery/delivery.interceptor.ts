@@ -57,7 +57,14 @@ async function stream(delivery: Stream, request: FastifyRequest, reply: FastifyR
   void reply.header('Content-Length', length);
   // One signal from the client's socket to the object store: when the client goes, the read ends.
   const client = new AbortController();
+  const { socket } = request.raw;
+  // Who closes its half is gone, as nginx has it. Node would first wait until it has read what is on its way.
+  const gone = (): void => {
+    reply.raw.destroy();
+  };
+  socket.once('end', gone);
   reply.raw.once('close', () => {
+    socket.off('end', gone);
     client.abort();
   });
   const empty = request.method === 'HEAD' || length === 0;

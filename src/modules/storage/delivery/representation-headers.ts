@@ -10,8 +10,18 @@ export function validatorHeaders(representation: Representation): Record<string,
   };
 }
 
-/** Headers of 200 and 206. */
-export function representationHeaders(representation: Representation): Record<string, string> {
+const known = new WeakMap<Representation, Readonly<Record<string, string>>>();
+
+/** Headers of 200 and 206; made once for a representation, which never changes. */
+export function representationHeaders(representation: Representation): Readonly<Record<string, string>> {
+  const before = known.get(representation);
+  if (before !== undefined) return before;
+  const headers = makeHeaders(representation);
+  known.set(representation, headers);
+  return headers;
+}
+
+function makeHeaders(representation: Representation): Record<string, string> {
   return {
     ...validatorHeaders(representation),
     'Accept-Ranges': 'bytes',
