@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureBuild } from './bootstrap/build.mjs';
+import { ensureStores } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
 import { continueOnPinnedNode } from './bootstrap/pinned-node.mjs';
 import { ensureBrowser, ensurePrograms } from './bootstrap/programs.mjs';
@@ -21,6 +22,7 @@ await runScript(
       await continueOnPinnedNode(shutdown);
       await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wget', 'aria2c'], progress, signal);
       await ensureBrowser(progress, signal);
+      await ensureStores(progress, signal);
       await ensureBuild(progress, signal);
       // Who names tests wants their answer soon.
       if (args.length === 0) total = sum(total, countChecks(await runChecks(progress, signal)));

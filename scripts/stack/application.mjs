@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { PINNED_NODE, ROOT } from '../bootstrap/checkout.mjs';
-import { parseJson } from '../process/parse-json.mjs';
 import { answersOk } from './health.mjs';
+import { localVolume } from './volumes.mjs';
 
 /**
  * @typedef {object} ApplicationPlan
@@ -13,6 +13,7 @@ import { answersOk } from './health.mjs';
  * @property {string} redisUrl
  * @property {NodeJS.ProcessEnv} given what the caller and the user have set
  * @property {string} jwtSecretFile
+ * @property {Record<string, string>} s3 variables of a store that belongs to the stack; the user's own go before them
  */
 
 /** For the starter only; the application has no use for the first account's password. */
@@ -59,6 +60,7 @@ export function applicationEnvironment(plan) {
     if (value !== undefined && !NOT_FOR_THE_APPLICATION.includes(name)) env[name] = value;
   }
   const isSet = (/** @type {string} */ name) => (env[name] ?? '') !== '';
+  if (!isSet('S3_ENDPOINT')) Object.assign(env, plan.s3);
   const port = plan.publicPort === 80 ? '' : `:${String(plan.publicPort)}`;
   if (!isSet('PUBLIC_URL')) env.PUBLIC_URL = `http://localhost${port}`;
   if (!isSet('VOLUMES')) env.VOLUMES = JSON.stringify([localVolume(plan.dataDir)]);
@@ -71,36 +73,6 @@ export function applicationEnvironment(plan) {
   env.DATABASE_URL = plan.databaseUrl;
   env.REDIS_URL = plan.redisUrl;
   return env;
-}
-
-/** @typedef {{ name: string, driver: string, root?: string, delivery?: string }} Volume */
-
-/**
- * @param {string} dataDir
- * @returns {Volume} blobs on this disk, sent by nginx itself
- */
-function localVolume(dataDir) {
-  const root = join(dataDir, 'blobs');
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  return { name: 'local', driver: 'fs', root, delivery: 'accel' };
-}
-
-/**
- * @param {Readonly<Record<string, string>>} env the application's
- * @returns {ReadonlyMap<string, string>} the folders from which nginx is to send blobs itself, by the names of the volumes
- */
-export function accelRoots(env) {
-  try {
-    const volumes = /** @type {Volume[]} */ (parseJson(env.VOLUMES ?? '[]'));
-    return new Map(
-      volumes
-        .filter(({ driver, delivery }) => driver === 'fs' && delivery === 'accel')
-        .map(({ name, root = '' }) => [name, resolve(ROOT, root)]),
-    );
-  } catch {
-    // The application says what is wrong with it, better than we could.
-    return new Map();
-  }
 }
 
 /**

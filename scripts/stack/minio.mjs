@@ -3,19 +3,32 @@ import { join } from 'node:path';
 import { SaidError } from '../process/said-error.mjs';
 import { findGoTool } from '../bootstrap/go-tools.mjs';
 
-/** @typedef {{ dataDir: string, port: number, consolePort: number, password: string }} MinioPlan */
+/** @typedef {{ dataDir: string, port: number, password: string }} MinioPlan */
 
 /** The root account; the password is one of the stack's secrets. */
 export const MINIO_USER = 'download-service';
+
+/**
+ * @param {MinioPlan} plan
+ * @returns {Record<string, string>} what the application is to know of it
+ */
+export function minioVariables({ port, password }) {
+  return {
+    S3_ENDPOINT: `http://127.0.0.1:${String(port)}`,
+    S3_ACCESS_KEY: MINIO_USER,
+    S3_SECRET_KEY: password,
+  };
+}
 
 /**
  * One node over four folders: the smallest that heals a lost drive, and what SIGKILL leaves is whole.
  * @param {MinioPlan} plan
  * @returns {import('./part.mjs').PartSpec}
  */
-export function minioSpec({ dataDir, port, consolePort, password }) {
+export function minioSpec({ dataDir, port, password }) {
   const file = findGoTool('minio');
-  if (file === undefined) throw new SaidError('minio is not there (npm start -- --s3 builds it, or says how)');
+  if (file === undefined)
+    throw new SaidError('minio is not there (npm start -- --s3 builds it, or says how)');
   const folder = join(dataDir, 'minio');
   const logFile = join(dataDir, 'log/minio.log');
   const drives = [1, 2, 3, 4].map((number) => join(folder, `drive-${String(number)}`));
@@ -27,15 +40,7 @@ export function minioSpec({ dataDir, port, consolePort, password }) {
     name: 'minio',
     command: {
       file,
-      args: [
-        'server',
-        '--quiet',
-        '--address',
-        `127.0.0.1:${String(port)}`,
-        '--console-address',
-        `127.0.0.1:${String(consolePort)}`,
-        ...drives,
-      ],
+      args: ['server', '--quiet', '--address', `127.0.0.1:${String(port)}`, ...drives],
       env: {
         ...process.env,
         HOME: folder,

@@ -14,6 +14,7 @@ import { requireFreePort } from './ports.mjs';
  * @property {{ email: string, password: string | undefined }} admin
  * @property {string | undefined} databaseUrl
  * @property {string | undefined} redisUrl
+ * @property {string | undefined} s3Endpoint
  */
 
 /**
@@ -94,6 +95,7 @@ export function settingsFrom(env) {
     admin: { email, password: secretOf(env, 'ADMIN_PASSWORD') },
     databaseUrl: serverOf(env, 'DATABASE_URL', ['postgres', 'postgresql']),
     redisUrl: serverOf(env, 'REDIS_URL', ['redis', 'rediss', 'redis+sentinel', 'redis+cluster']),
+    s3Endpoint: serverOf(env, 'S3_ENDPOINT', ['http', 'https']),
   };
 }
 

@@ -2,11 +2,11 @@ import { rotateLog } from '../process/log-file.mjs';
 import { Part } from './part.mjs';
 import { Restarter } from './restarter.mjs';
 
-/** @typedef {'postgres' | 'redis' | 'nginx' | 'app'} PartName */
+/** @typedef {'postgres' | 'redis' | 'minio' | 'nginx' | 'app'} PartName */
 /** @typedef {{ name: PartName, part: Part, restarter: Restarter | undefined }} Member */
 
 /** A user goes before what it uses, so that it can end what it has begun. */
-const STOP_ORDER = /** @type {const} */ (['app', 'nginx', 'redis', 'postgres']);
+const STOP_ORDER = /** @type {const} */ (['app', 'nginx', 'minio', 'redis', 'postgres']);
 
 /** The running parts of one stack. Their processes are written down in the data folder at every change. */
 export class StackParts {

@@ -2,9 +2,10 @@ import { isAbsolute, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Interrupted } from '../process/interrupted.mjs';
 import { ROOT } from '../bootstrap/checkout.mjs';
-import { accelRoots, applicationEnvironment, applicationSpec } from './application.mjs';
+import { applicationEnvironment, applicationSpec } from './application.mjs';
 import { openDataFolder } from './data-folder.mjs';
 import { migrate } from './migrate.mjs';
+import { minioSpec, minioVariables } from './minio.mjs';
 import { nginxSpec } from './nginx.mjs';
 import { freePort } from './ports.mjs';
 import { databaseUrlOf, ensureCluster, postgresSpec } from './postgres.mjs';
@@ -12,6 +13,7 @@ import { redisSpec, redisUrlOf } from './redis.mjs';
 import { Secrets } from './secrets.mjs';
 import { StackParts } from './stack-parts.mjs';
 import { startReplicas } from './start-replicas.mjs';
+import { accelRoots } from './volumes.mjs';
 
 /** @typedef {import('./part.mjs').Part} Part */
 /** @typedef {import('./stack-parts.mjs').PartName} PartName */
@@ -33,6 +35,8 @@ import { startReplicas } from './start-replicas.mjs';
  *   generated password
  * @property {string | undefined} [databaseUrl] a PostgreSQL that runs already; then none is started
  * @property {string | undefined} [redisUrl] a Redis that runs already; then none is started
+ * @property {boolean | undefined} [s3] default false; true: a MinIO of one node is one of the parts, and its bucket the volume `s3`,
+ *   unless `env` names a store by S3_ENDPOINT
  * @property {'file' | 'inherit' | undefined} [appLog] default: file, `log/app.log` in the data folder, `app-2.log` for the
  *   second replica and so on
  * @property {'built' | 'watch' | undefined} [appMode] default: built; watch: compiled anew at every change
@@ -57,6 +61,7 @@ import { startReplicas } from './start-replicas.mjs';
  * @property {Part | undefined} postgres undefined when it is not one of the parts, or another's
  * @property {Part | undefined} redis
  * @property {Part | undefined} nginx
+ * @property {Part | undefined} minio
  * @property {Part | undefined} app the first of `apps`
  * @property {readonly Part[]} apps the replicas, as `appUrls`; none when they are not one of the parts
  * @property {Promise<Part>} failed resolves with the first part that ended though nobody asked it to, and is not started again
@@ -101,7 +106,7 @@ function portOr(port) {
 const loopbackUrl = (port) => `http://127.0.0.1:${String(port)}`;
 
 /**
- * Starts PostgreSQL, Redis, nginx and the application's replicas, each on ports and data of its own, and resolves when all answer.
+ * Starts PostgreSQL, Redis, nginx, a MinIO if asked for, and the application's replicas, each on ports and data of its own, and resolves when all answer.
  * The programs must be installed and dist/ must be built. Call it from the main thread: the end of the thread
  * that called it ends the stack.
  * @param {StackOptions} options
@@ -165,6 +170,10 @@ export async function startStack(options) {
       password: secrets.ensure('postgres-password').value,
     };
     const redisPlan = { dataDir, port: await freePort(), password: secrets.ensure('redis-password').value };
+    const ownStore = options.s3 === true && !(options.env?.S3_ENDPOINT ?? process.env.S3_ENDPOINT);
+    const minioPlan = ownStore
+      ? { dataDir, port: await freePort(), password: secrets.ensure('minio-password').value }
+      : undefined;
     const databaseUrl = options.databaseUrl ?? databaseUrlOf(postgresPlan);
     const redisUrl = options.redisUrl ?? redisUrlOf(redisPlan);
     const env = applicationEnvironment({
@@ -175,6 +184,7 @@ export async function startStack(options) {
       redisUrl,
       given: { ...process.env, ...options.env },
       jwtSecretFile: secrets.pathOf('jwt-secret'),
+      s3: minioPlan === undefined ? {} : minioVariables(minioPlan),
     });
     if (env.JWT_SECRET_FILE === secrets.pathOf('jwt-secret')) secrets.ensure('jwt-secret');
 
@@ -183,6 +193,8 @@ export async function startStack(options) {
       return parts.start('postgres', postgresSpec(postgresPlan), signal);
     };
     const startRedis = () => parts.start('redis', redisSpec(redisPlan), signal);
+    const startMinio = () =>
+      minioPlan && step('minio', () => parts.start('minio', minioSpec(minioPlan), signal));
     const startNginx = async () => {
       const spec = await nginxSpec({
         dataDir,
@@ -208,9 +220,10 @@ export async function startStack(options) {
       return startReplicas(specs, (spec) => parts.start('app', spec, signal, { restart }));
     };
     const wanted = (/** @type {PartName} */ name) => wantedParts.includes(name);
-    const [postgres, redis, nginx] = await Promise.all([
+    const [postgres, redis, minio, nginx] = await Promise.all([
       wanted('postgres') && options.databaseUrl === undefined ? step('postgres', startPostgres) : undefined,
       wanted('redis') && options.redisUrl === undefined ? step('redis', startRedis) : undefined,
+      startMinio(),
       wanted('nginx') ? step('nginx', startNginx) : undefined,
       wanted('app') ? built : undefined,
     ]);
@@ -240,6 +253,7 @@ export async function startStack(options) {
       admin,
       postgres,
       redis,
+      minio,
       nginx,
       app: apps[0],
       apps,

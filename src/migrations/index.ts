@@ -5,6 +5,7 @@ import { FileLists1763700200000 } from './1763700200000-file-lists.js';
 import { PendingObjects1763700300000 } from './1763700300000-pending-objects.js';
 import { Credentials1763700400000 } from './1763700400000-credentials.js';
 import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
+import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   PendingObjects1763700300000,
   Credentials1763700400000,
   AuditLog1763700500000,
+  StoreTags1763700600000,
 ];

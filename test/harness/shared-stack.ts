@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { startStack } from '../../scripts/stack/start-stack.mjs';
+import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
+import { HAS_MINIO } from './stores.js';
 
 /** What suites know of the stack that they share. */
 export interface SharedStack {
@@ -10,6 +11,8 @@ export interface SharedStack {
   readonly publicUrl: string;
   /** An application on the same data that sends the bytes itself. */
   readonly streamUrl: string;
+  /** Through an nginx of its own, an application on the same data whose new blobs are in MinIO; undefined where there is none. */
+  readonly s3Url: string | undefined;
   /** The application behind nginx. */
   readonly appUrl: string;
   readonly databaseUrl: string;
@@ -44,6 +47,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     durable: false,
     admin,
     env,
+    s3: HAS_MINIO,
   });
   const volume = { name: 'local', driver: 'fs', root: join(dataDir, 'blobs'), delivery: 'stream' };
   const streaming = await startStack({
@@ -53,12 +57,30 @@ export default async function setup(project: TestProject): Promise<() => Promise
     redisUrl: stack.redisUrl,
     env: {
       ...env,
+      ...storeOf(stack),
       VOLUMES: JSON.stringify([volume]),
       PUBLIC_URL: stack.publicUrl,
       JWT_SECRET_FILE: stack.env.JWT_SECRET_FILE ?? '',
     },
   });
+  const proxied = HAS_MINIO
+    ? await startStack({
+        dataDir: join(dataDir, 's3'),
+        parts: ['nginx', 'app'],
+        databaseUrl: stack.databaseUrl,
+        redisUrl: stack.redisUrl,
+        env: {
+          ...storeOf(stack),
+          ...env,
+          VOLUMES: stack.env.VOLUMES,
+          DEFAULT_VOLUME: 's3',
+          S3_DELIVERY: 'accel-s3',
+          JWT_SECRET_FILE: stack.env.JWT_SECRET_FILE ?? '',
+        },
+      })
+    : undefined;
   project.provide('stack', {
+    s3Url: proxied?.publicUrl,
     streamUrl: streaming.appUrl,
     publicUrl: stack.publicUrl,
     appUrl: stack.appUrl,
@@ -69,8 +91,19 @@ export default async function setup(project: TestProject): Promise<() => Promise
     admin,
   });
   return async () => {
+    await proxied?.stop();
     await streaming.stop();
     await stack.stop();
     await rm(dataDir, { recursive: true, force: true });
+  };
+}
+
+/** What another application needs to reach the store of `stack`. */
+function storeOf({ env }: Stack): Record<string, string | undefined> {
+  return {
+    S3_ENDPOINT: env.S3_ENDPOINT,
+    S3_ACCESS_KEY: env.S3_ACCESS_KEY,
+    S3_SECRET_KEY: env.S3_SECRET_KEY,
+    S3_DELIVERY: 'stream',
   };
 }

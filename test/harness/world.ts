@@ -2,6 +2,7 @@ import { afterAll, beforeAll, inject } from 'vitest';
 import { Api } from './api.js';
 import { Seed, type SeededUser } from './seed.js';
 import type { SharedStack } from './shared-stack.js';
+import { HAS_MINIO } from './stores.js';
 
 /** A tenant of its own with the usual people, and one of another tenant: each suite makes one on the shared stack. */
 export interface World {
@@ -26,10 +27,11 @@ export interface World {
 }
 
 /** The ways of delivery that have the same contract: nginx in front, or the application alone. */
-export const MODES = ['accel', 'stream'] as const;
+export const MODES = HAS_MINIO ? (['accel', 'stream', 'accel-s3'] as const) : (['accel', 'stream'] as const);
+export type Mode = 'accel' | 'stream' | 'accel-s3';
 
 /** Call it in a suite's body; the world is there when its tests run. */
-export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
+export function useWorld(mode: Mode = 'accel'): World {
   const world = {} as { -readonly [K in keyof World]: World[K] };
   beforeAll(async () => {
     world.stack = inject('stack');
@@ -42,7 +44,7 @@ export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
       seed.user(foreignTenantId),
       seed.user(foreignTenantId, 'admin'),
     ]);
-    const anonymous = new Api(mode === 'accel' ? world.stack.publicUrl : world.stack.streamUrl);
+    const anonymous = new Api(urlOf(world.stack, mode));
     const login = ({ email, password }: SeededUser): Promise<Api> => anonymous.login(email, password);
     Object.assign(world, { tenantId, foreignTenantId, anonymous });
     Object.assign(world, { ownerAccount: owner, memberAccount: member, adminAccount: admin });
@@ -58,4 +60,15 @@ export function useWorld(mode: (typeof MODES)[number] = 'accel'): World {
   });
   afterAll(() => world.seed.close());
   return world;
+}
+
+function urlOf(stack: SharedStack, mode: Mode): string {
+  switch (mode) {
+    case 'accel':
+      return stack.publicUrl;
+    case 'stream':
+      return stack.streamUrl;
+    case 'accel-s3':
+      return stack.s3Url ?? '';
+  }
 }

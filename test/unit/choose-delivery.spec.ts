@@ -16,7 +16,8 @@ const KEY = objectKey(`1/ab/${'c'.repeat(30)}`);
 
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel') {
   const store = new LocalObjectStore('/nowhere');
-  return chooseDelivery(request, REPRESENTATION, { volume: { name: 'local', delivery, store }, key: KEY });
+  const volume = { driver: 'fs', name: 'local', delivery, store } as const;
+  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
 }
 
 describe('chooseDelivery', () => {

@@ -79,7 +79,10 @@ const s3Volume = z
     bucket: s3Bucket,
     prefix: z
       .string()
-      .regex(/^([A-Za-z0-9_-]+\/)*$/, 'must be empty, or folders of letters, digits, "_" and "-" that end with "/"')
+      .regex(
+        /^([A-Za-z0-9_-]+\/)*$/,
+        'must be empty, or folders of letters, digits, "_" and "-" that end with "/"',
+      )
       .default(''),
     accessKey: z.string().min(1),
     secretKey: z.string().min(1),

@@ -22,10 +22,11 @@ export abstract class ObjectStore {
   /**
    * Writes a new object from `source`, which is consumed, or destroyed on failure. When it resolves, the object
    * survives a crash of the machine; when it rejects, nothing is left behind. `signal` aborts and rejects with AbortError.
+   * @returns the store's own entity tag of the object, as it would send it, where it has one
    * @throws ObjectExists when the key is taken, and leaves that object as it is
    * @throws VolumeFull when there is no room
    */
-  abstract write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<void>;
+  abstract write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined>;
 
   /**
    * Opens `range` (bytes, inclusive) of the object for reading. The caller consumes or destroys the

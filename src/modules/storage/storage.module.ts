@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
 import { Volumes } from './volumes.js';
+import { VolumesSetup } from './volumes-setup.js';
 
 @Module({
-  providers: [Volumes, DeliveryInterceptor],
+  providers: [Volumes, VolumesSetup, DeliveryInterceptor],
   exports: [Volumes, DeliveryInterceptor],
 })
 export class StorageModule {}

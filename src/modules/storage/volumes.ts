@@ -1,14 +1,40 @@
 import { Injectable } from '@nestjs/common';
-import { StorageConfig } from '../../common/config/config.js';
+import {
+  type FsVolume,
+  type S3Volume,
+  StorageConfig,
+  type VolumeConfig,
+} from '../../common/config/config.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
+import { PresignedUrls } from './drivers/s3/presigned-url.js';
+import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
 import type { ObjectStore } from './object-store.js';
 
 /** A named place for blobs. */
-export interface Volume {
+export type Volume = FileVolume | BucketVolume;
+
+/** Blobs as files, which nginx may send itself. */
+export interface FileVolume {
+  readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
-  readonly delivery: 'accel' | 'stream';
+  readonly delivery: FsVolume['delivery'];
 }
+
+/** Blobs in a bucket. */
+export interface BucketVolume {
+  readonly driver: 's3';
+  readonly name: string;
+  readonly store: ObjectStore;
+  readonly delivery: S3Volume['delivery'];
+  /** For clients, at the store's public origin. */
+  readonly publicUrls: PresignedUrls;
+  /** For nginx in front of us, which asks the store where we do. */
+  readonly proxyUrls: PresignedUrls;
+}
+
+/** Seconds between the decision and nginx's request: a transfer that has begun goes on, however long. */
+const PROXY_URL_TTL = 60;
 
 /** The volumes of the configuration. Storage grows by adding one; blobs stay readable where they are. */
 @Injectable()
@@ -18,9 +44,7 @@ export class Volumes {
   readonly default: Volume;
 
   constructor(config: StorageConfig) {
-    this.volumes = new Map(
-      config.volumes.map((volume) => [volume.name, open(volume)]),
-    );
+    this.volumes = new Map(config.volumes.map((volume) => [volume.name, open(volume)]));
     this.default = this.get(config.defaultVolume);
   }
 
@@ -33,8 +57,16 @@ export class Volumes {
 }
 
 function open(volume: VolumeConfig): Volume {
-  const { name, delivery } = volume;
-  return volume.driver === 'fs'
-    ? { name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) }
-    : { name, delivery, store: new S3ObjectStore(volume), urls: new PresignedUrls(volume) };
+  const { name } = volume;
+  if (volume.driver === 'fs') {
+    return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
+  }
+  return {
+    driver: 's3',
+    name,
+    delivery: volume.delivery,
+    store: new S3ObjectStore(volume),
+    publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
+    proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
+  };
 }

@@ -1,17 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
-import { type ObjectPlace, PendingObjects } from '../file-meta/index.js';
-import {
-  ContentDigest,
-  type ContentFacts,
-  insufficientStorage,
-  newObjectKey,
-  VolumeFull,
-  Volumes,
-} from '../storage/index.js';
-
-/** Bytes that are stored, hashed and not yet part of a file. */
-export type StoredBlob = ContentFacts & ObjectPlace;
+import { PendingObjects, type StoredContent } from '../file-meta/index.js';
+import { ContentDigest, insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../storage/index.js';
 
 /** Milliseconds between two signs of life of a long upload. */
 const TOUCH_INTERVAL = 5 * 60_000;
@@ -25,20 +15,20 @@ export class BlobWriter {
   ) {}
 
   /** @throws Problem `insufficient-storage` (507), AbortError, or what `source` fails with; then nothing is left */
-  async write(tenantId: string, source: Readable, signal: AbortSignal): Promise<StoredBlob> {
+  async write(tenantId: string, source: Readable, signal: AbortSignal): Promise<StoredContent> {
     const { name: volume, store } = this.volumes.default;
     const place = { volume, objectKey: newObjectKey(tenantId) };
     await this.pending.begin(tenantId, place);
     const touching = setInterval(() => void this.pending.touch(place).catch(() => undefined), TOUCH_INTERVAL);
     const digest = new ContentDigest();
     try {
-      await store.write(place.objectKey, digest.through(source), signal);
+      const storeTag = await store.write(place.objectKey, digest.through(source), signal);
+      return { ...digest.facts(), ...place, storeTag };
     } catch (error) {
       await this.pending.discard(place);
       throw error instanceof VolumeFull ? insufficientStorage(error) : error;
     } finally {
       clearInterval(touching);
     }
-    return { ...digest.facts(), ...place };
   }
 }

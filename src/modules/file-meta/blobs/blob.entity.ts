@@ -30,6 +30,10 @@ export class Blob {
   @Column('varchar', { name: 'storage_path', length: 128 })
   storagePath!: string;
 
+  /** Entity tags that stores have given to the object, oldest first. */
+  @Column('text', { name: 'store_tags', array: true, default: '{}' })
+  storeTags!: string[];
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

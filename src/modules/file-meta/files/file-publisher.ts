@@ -7,13 +7,26 @@ import { type ObjectPlace, PendingObjects } from '../blobs/pending-objects.js';
 import type { StoredFile } from './stored-file.js';
 import type { Visibility } from './visibility.js';
 
+/** Bytes that are in their place. */
+export interface StoredContent extends ContentFacts, ObjectPlace {
+  /** The store's own entity tag, where it has one. */
+  readonly storeTag: string | undefined;
+}
+
 /** A file to be, whose bytes are stored and verified. */
 export interface NewFile {
   readonly owner: UserPrincipal;
   readonly filename: string;
   readonly contentType: string;
   readonly visibility: Visibility;
-  readonly content: ContentFacts & ObjectPlace;
+  readonly content: StoredContent;
+}
+
+interface BlobRow {
+  id: string;
+  volume: string;
+  storage_path: string;
+  store_tags: string[];
 }
 
 /** Makes stored bytes a file: from then on it can be downloaded. */
@@ -63,6 +76,7 @@ export class FilePublisher {
         sha256: file.content.sha256,
         volume: blob.volume,
         objectKey: objectKey(blob.storage_path),
+        storeTags: blob.store_tags,
       };
     });
   }
@@ -71,16 +85,22 @@ export class FilePublisher {
    * The row of this content, made if need be, and locked: a sweep locks the same row before it decides that nothing
    * refers to it (RULES 6.2).
    */
-  private async adoptBlob(
-    transaction: EntityManager,
-    { owner, content }: NewFile,
-  ): Promise<{ id: string; volume: string; storage_path: string }> {
-    const [row] = await transaction.query<{ id: string; volume: string; storage_path: string }[]>(
+  private async adoptBlob(transaction: EntityManager, { owner, content }: NewFile): Promise<BlobRow> {
+    const [row] = await transaction.query<BlobRow[]>(
       // The update changes nothing; it locks the row that is there and returns it.
-      `INSERT INTO blobs (tenant_id, sha256, crc32, size, volume, storage_path) VALUES ($1, $2, $3, $4, $5, $6)
+      `INSERT INTO blobs (tenant_id, sha256, crc32, size, volume, storage_path, store_tags)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
        ON CONFLICT (tenant_id, sha256) DO UPDATE SET sha256 = excluded.sha256
-       RETURNING id, volume, storage_path`,
-      [owner.tenantId, content.sha256, content.crc32, content.size, content.volume, content.objectKey],
+       RETURNING id, volume, storage_path, store_tags`,
+      [
+        owner.tenantId,
+        content.sha256,
+        content.crc32,
+        content.size,
+        content.volume,
+        content.objectKey,
+        content.storeTag === undefined ? [] : [content.storeTag],
+      ],
     );
     if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
     return row;

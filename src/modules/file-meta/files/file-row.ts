@@ -5,7 +5,7 @@ import type { Visibility } from './visibility.js';
 /** Columns of a file with its content, from `files f JOIN blobs b`. */
 export const FILE_COLUMNS = `
   f.id, f.tenant_id, f.owner_id, f.visibility, f.expires_at, f.deleted_at, f.filename, f.content_type, f.version,
-  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path`;
+  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path, b.store_tags`;
 
 export interface FileRow {
   id: string;
@@ -23,6 +23,7 @@ export interface FileRow {
   sha256: string;
   volume: string;
   storage_path: string;
+  store_tags: string[];
 }
 
 export function toStoredFile(row: FileRow): StoredFile {
@@ -42,5 +43,6 @@ export function toStoredFile(row: FileRow): StoredFile {
     sha256: row.sha256,
     volume: row.volume,
     objectKey: objectKey(row.storage_path),
+    storeTags: row.store_tags,
   };
 }

@@ -17,6 +17,8 @@ export interface StoredFile extends FileFacts {
   /** Name of the volume and key within it. */
   readonly volume: string;
   readonly objectKey: ObjectKey;
+  /** Entity tags that stores have given to the object: clients that were redirected know it by them. */
+  readonly storeTags: readonly string[];
 }
 
 /** Entity tag of a file's metadata (the content has its own). */

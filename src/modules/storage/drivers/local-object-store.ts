@@ -19,7 +19,7 @@ export class LocalObjectStore extends ObjectStore {
     super();
   }
 
-  override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<void> {
+  override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<undefined> {
     const temporary = join(
       this.root,
       TEMPORARY_FOLDER,

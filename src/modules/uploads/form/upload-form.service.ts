@@ -8,11 +8,12 @@ import type { UserPrincipal } from '../../auth/index.js';
 import {
   FilePublisher,
   PendingObjects,
+  type StoredContent,
   type StoredFile,
   VISIBILITIES,
   type Visibility,
 } from '../../file-meta/index.js';
-import { BlobWriter, type StoredBlob } from '../blob-writer.js';
+import { BlobWriter } from '../blob-writer.js';
 import { malformedForm, notMultipart } from '../uploads.problems.js';
 import { storedContentType } from './content-type.js';
 import { storedFilename } from './filename.js';
@@ -30,7 +31,7 @@ type Part = MultipartFile | MultipartValue;
 interface ReceivedFile {
   readonly filename: string;
   readonly contentType: string;
-  readonly blob: StoredBlob;
+  readonly blob: StoredContent;
 }
 
 /** `POST /files`: one file in a multipart form, for small uploads. */

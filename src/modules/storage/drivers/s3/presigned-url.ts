@@ -7,51 +7,70 @@ export interface ResponseOverrides {
   readonly contentType: string;
 }
 
+/** At which origin a presigned URL is good, and for how long. */
+export interface PresignedFor {
+  readonly origin: string;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
 /**
  * Presigned GETs (AWS Signature Version 4, "Authenticating Requests: Using Query Parameters"), without network. What is the same
  * for a day is made once a day: minio's own signing costs four HMACs and several objects for each URL.
  */
 export class PresignedUrls {
-  private day = '';
-  private key: Buffer = Buffer.alloc(0);
-  private credential = '';
+  readonly origin: string;
   private readonly host: string;
   private readonly base: string;
+  private readonly ttl: number;
+  private day = '';
+  private scope = '';
+  private credential = '';
+  private key: Buffer = Buffer.alloc(0);
 
-  constructor(private readonly volume: S3Volume) {
-    this.host = new URL(volume.publicEndpoint).host;
+  constructor(
+    private readonly volume: S3Volume,
+    { origin, ttl }: PresignedFor,
+  ) {
+    this.origin = origin;
+    this.ttl = ttl;
+    this.host = new URL(origin).host;
     this.base = `/${volume.bucket}/${volume.prefix}`;
   }
 
-  /** @param key within the volume, of letters, digits and slashes only @param now milliseconds since the epoch */
-  get(key: string, overrides: ResponseOverrides, now: number): string {
+  /**
+   * Path and query below `origin`, all of printable ASCII.
+   * @param key within the volume, of letters, digits and slashes only
+   * @param now milliseconds since the epoch
+   */
+  get(key: string, now: number, overrides?: ResponseOverrides): string {
     const time = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-    this.keyOf(time.slice(0, 8));
+    this.signFor(time.slice(0, 8));
     // In the order of their names, as the signature wants them.
     const query =
       `X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${this.credential}&X-Amz-Date=${time}` +
-      `&X-Amz-Expires=${this.volume.urlTtl}&X-Amz-SignedHeaders=host` +
-      `&response-content-disposition=${encode(overrides.contentDisposition)}` +
-      `&response-content-type=${encode(overrides.contentType)}`;
+      `&X-Amz-Expires=${this.ttl}&X-Amz-SignedHeaders=host` +
+      (overrides === undefined
+        ? ''
+        : `&response-content-disposition=${encode(overrides.contentDisposition)}` +
+          `&response-content-type=${encode(overrides.contentType)}`);
     const path = this.base + key;
     const request = `GET\n${path}\n${query}\nhost:${this.host}\n\nhost\nUNSIGNED-PAYLOAD`;
     const hashed = createHash('sha256').update(request).digest('hex');
-    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope()}\n${hashed}`;
+    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${hashed}`;
     const signature = createHmac('sha256', this.key).update(text).digest('hex');
-    return `${this.volume.publicEndpoint}${path}?${query}&X-Amz-Signature=${signature}`;
+    return `${path}?${query}&X-Amz-Signature=${signature}`;
   }
 
-  private scope(): string {
-    return `${this.day}/${this.volume.region}/s3/aws4_request`;
-  }
-
-  private keyOf(day: string): void {
+  private signFor(day: string): void {
     if (day === this.day) return;
+    const { region, accessKey, secretKey } = this.volume;
     this.day = day;
-    this.credential = encode(`${this.volume.accessKey}/${this.scope()}`);
-    this.key = ['aws4_request', 's3', this.volume.region, day].reduceRight<Buffer>(
+    this.scope = `${day}/${region}/s3/aws4_request`;
+    this.credential = encode(`${accessKey}/${this.scope}`);
+    this.key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(
       (key, part) => createHmac('sha256', key).update(part).digest(),
-      Buffer.from(`AWS4${this.volume.secretKey}`),
+      Buffer.from(`AWS4${secretKey}`),
     );
   }
 }

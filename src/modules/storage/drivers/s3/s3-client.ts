@@ -79,7 +79,9 @@ export class S3Client {
   }
 
   /** For answers whose body is a small document, or nothing. */
-  async ask(request: S3Request): Promise<{ headers: IncomingMessage['headers']; status: number; body: string }> {
+  async ask(
+    request: S3Request,
+  ): Promise<{ headers: IncomingMessage['headers']; status: number; body: string }> {
     const response = await this.send(request);
     try {
       return { headers: response.headers, status: response.statusCode ?? 0, body: await text(response) };

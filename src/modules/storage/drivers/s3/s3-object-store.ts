@@ -6,7 +6,7 @@ import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
 import { partsOf } from './part-source.js';
 import { S3Client } from './s3-client.js';
-import { incompleteUploads, uploadIdOf } from './s3-documents.js';
+import { completedTag, incompleteUploads, uploadIdOf } from './s3-documents.js';
 import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
 /** Smaller parts are refused, except the last. */
@@ -25,19 +25,18 @@ export class S3ObjectStore extends ObjectStore {
     this.client = new S3Client(volume);
   }
 
-  override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<void> {
+  override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
     let uploadId: string | undefined;
     const etags: string[] = [];
     try {
       for await (const { bytes, last } of partsOf(addAbortSignal(signal, source), partSize)) {
         if (last && uploadId === undefined) {
-          await this.put(key, bytes, signal);
-          return;
+          return await this.put(key, bytes, signal);
         }
         uploadId ??= await this.begin(key, signal);
         etags.push(await this.putPart(key, uploadId, etags.length + 1, bytes, signal));
       }
-      await this.complete(key, uploadId ?? '', etags, signal);
+      return await this.complete(key, uploadId ?? '', etags, signal);
     } catch (error) {
       source.destroy();
       if (uploadId !== undefined) await this.abort(key, uploadId);
@@ -89,8 +88,8 @@ export class S3ObjectStore extends ObjectStore {
     }
   }
 
-  private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<void> {
-    await this.client.ask({
+  private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<string | undefined> {
+    const { headers } = await this.client.ask({
       method: 'PUT',
       key: this.nameOf(key),
       headers: { ...NEW_ONLY, 'Content-MD5': md5(bytes) },
@@ -99,6 +98,7 @@ export class S3ObjectStore extends ObjectStore {
       signal,
       patience: PART_PATIENCE,
     });
+    return headers.etag;
   }
 
   private async begin(key: ObjectKey, signal: AbortSignal): Promise<string> {
@@ -139,7 +139,7 @@ export class S3ObjectStore extends ObjectStore {
     uploadId: string,
     etags: readonly string[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const parts = etags.map(
       (etag, index) =>
         `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,
@@ -158,6 +158,7 @@ export class S3ObjectStore extends ObjectStore {
     // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
     const code = /<Error>.*?<Code>([^<]*)<\/Code>/s.exec(body)?.[1];
     if (code !== undefined) throw new StoreError(code, `the upload was not completed: ${code}`);
+    return completedTag(body);
   }
 
   private async abort(key: ObjectKey, uploadId: string): Promise<void> {
@@ -204,7 +205,12 @@ function md5(bytes: Buffer): string {
 
 const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
-const FULL = new Set(['XMinioStorageFull', 'QuotaExceeded', 'EntityTooLarge', 'XMinioAdminBucketQuotaExceeded']);
+const FULL = new Set([
+  'XMinioStorageFull',
+  'QuotaExceeded',
+  'EntityTooLarge',
+  'XMinioAdminBucketQuotaExceeded',
+]);
 
 function translate(error: unknown): unknown {
   if (error instanceof StoreAway) return storeProblem(error);
