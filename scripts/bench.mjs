@@ -56,7 +56,11 @@ await runScript(
     const { wanted, json } = readArguments();
     await ensurePackages(progress, shutdown.signal);
     await continueOnPinnedNode(shutdown);
-    await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wrk'], progress, shutdown.signal);
+    await ensurePrograms(
+      ['postgres', 'redis-server', 'nginx', 'nginx-js', 'curl', 'wrk'],
+      progress,
+      shutdown.signal,
+    );
     await ensureBuild(progress, shutdown.signal);
     const folder = await mkdtemp(join(tmpdir(), 'download-service-bench-'));
     try {

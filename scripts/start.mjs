@@ -20,7 +20,8 @@ await runScript(
     await requireStartable(settings);
     await ensurePackages(progress, signal);
     await continueOnPinnedNode(shutdown);
-    await ensurePrograms(programsFor(settings), progress, signal, clusterVersion(settings.dataDir));
+    const programs = programsFor(settings, { ownStore: s3 });
+    await ensurePrograms(programs, progress, signal, clusterVersion(settings.dataDir));
     if (s3 && settings.s3Endpoint === undefined) await ensureGoTools(['minio'], progress, signal);
     const built = ensureBuild(progress, signal);
     const stack = await startStack({

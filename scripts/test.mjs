@@ -20,7 +20,11 @@ await runScript(
     try {
       await ensurePackages(progress, signal);
       await continueOnPinnedNode(shutdown);
-      await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wget', 'aria2c'], progress, signal);
+      await ensurePrograms(
+        ['postgres', 'redis-server', 'nginx', 'nginx-js', 'curl', 'wget', 'aria2c'],
+        progress,
+        signal,
+      );
       await ensureBrowser(progress, signal);
       await ensureStores(progress, signal);
       await ensureBuild(progress, signal);

@@ -13,7 +13,7 @@ import { redisSpec, redisUrlOf } from './redis.mjs';
 import { Secrets } from './secrets.mjs';
 import { StackParts } from './stack-parts.mjs';
 import { startReplicas } from './start-replicas.mjs';
-import { accelRoots } from './volumes.mjs';
+import { accelRoots, proxiedStores } from './volumes.mjs';
 
 /** @typedef {import('./part.mjs').Part} Part */
 /** @typedef {import('./stack-parts.mjs').PartName} PartName */
@@ -201,6 +201,7 @@ export async function startStack(options) {
         publicPort,
         appPorts,
         volumeRoots: accelRoots(env),
+        stores: proxiedStores(env),
         uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
       });
       return parts.start('nginx', spec, signal);

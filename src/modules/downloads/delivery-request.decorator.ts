@@ -9,7 +9,12 @@ export const DeliveryConditions = createParamDecorator(
     const { headers, method, raw } = context.switchToHttp().getRequest<FastifyRequest>();
     // RFC 9110 §14.2: Range means something with GET only. It is not a list header (§5.3): two of them say nothing, and
     // nginx would read the first alone.
-    const usable = method === 'GET' && raw.headersDistinct.range?.length === 1;
-    return { ...conditionalHeaders(headers), range: usable ? headers.range : undefined };
+    const sent = method === 'GET' ? (raw.headersDistinct.range?.length ?? 0) : 0;
+    return {
+      ...conditionalHeaders(headers),
+      head: method === 'HEAD',
+      range: sent === 1 ? headers.range : undefined,
+      rangeIgnored: sent > 1,
+    };
   },
 );

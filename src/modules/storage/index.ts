@@ -1,5 +1,6 @@
 export { ContentDigest, type ContentFacts } from './content-digest.js';
-export { chooseDelivery, type DeliveryRequest } from './delivery/choose-delivery.js';
+export { chooseDelivery } from './delivery/choose-delivery.js';
+export type { DeliveryRequest } from './delivery/delivery-request.js';
 export type { Delivery } from './delivery/delivery.js';
 export { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
 export type { Representation } from './delivery/representation.js';
