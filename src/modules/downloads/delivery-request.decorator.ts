@@ -3,6 +3,9 @@ import type { FastifyRequest } from 'fastify';
 import { conditionalHeaders } from '../../common/http/index.js';
 import type { DeliveryRequest } from '../storage/index.js';
 
+/** Browsers, curl and the usual libraries drop `Authorization` at another origin; these two keep it. */
+const SENDS_CREDENTIALS_ON = /^(?:Wget|aria2)\//;
+
 /** Range and conditions of the request, as they came. */
 export const DeliveryConditions = createParamDecorator(
   (_: unknown, context: ExecutionContext): DeliveryRequest => {
@@ -15,6 +18,8 @@ export const DeliveryConditions = createParamDecorator(
       head: method === 'HEAD',
       range: sent === 1 ? headers.range : undefined,
       rangeIgnored: sent > 1,
+      sendsCredentialsOn:
+        headers.authorization !== undefined && SENDS_CREDENTIALS_ON.test(headers['user-agent'] ?? ''),
     };
   },
 );

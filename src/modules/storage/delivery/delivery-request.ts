@@ -6,6 +6,8 @@ export interface DeliveryRequest extends ConditionalHeaders {
   readonly range?: string | undefined;
   /** Whether it has a Range that says nothing, as two of them do: another server might read it. */
   readonly rangeIgnored?: boolean;
+  /** Whether the client would send its `Authorization` to wherever it is redirected; stores refuse it beside a signature. */
+  readonly sendsCredentialsOn?: boolean;
 }
 
 /** Whether the answer depends on what the client has already (RFC 9110 §13.1). */

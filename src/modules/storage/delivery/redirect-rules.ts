@@ -9,7 +9,7 @@ const PLAIN_RANGE = /^bytes=(?:\d{1,18}-\d{0,18}|-\d{1,18})$/;
  * them by validators of its own.
  */
 export function mayRedirect(request: DeliveryRequest, selection: RangeSelection): boolean {
-  return !isConditional(request) && readsRangeAlike(request, selection);
+  return !isConditional(request) && storeCanAnswer(request, selection);
 }
 
 /**
@@ -18,10 +18,13 @@ export function mayRedirect(request: DeliveryRequest, selection: RangeSelection)
  * condition it would judge otherwise, or not at all (MinIO and `If-Range`).
  */
 export function storeWouldAgree(request: DeliveryRequest, selection: RangeSelection): boolean {
-  return !isConditional({ ...request, ifNoneMatch: undefined }) && readsRangeAlike(request, selection);
+  return !isConditional({ ...request, ifNoneMatch: undefined }) && storeCanAnswer(request, selection);
 }
 
-function readsRangeAlike({ range, rangeIgnored }: DeliveryRequest, selection: RangeSelection): boolean {
-  if (rangeIgnored === true) return false;
+function storeCanAnswer(
+  { range, rangeIgnored, sendsCredentialsOn }: DeliveryRequest,
+  selection: RangeSelection,
+): boolean {
+  if (rangeIgnored === true || sendsCredentialsOn === true) return false;
   return range === undefined || (selection.kind === 'ranges' && PLAIN_RANGE.test(range));
 }
