@@ -278,7 +278,7 @@ describe('a hostile store behind accel-s3', () => {
 
   it('nobody comes to it from outside', async () => {
     await owner.download(file.id);
-    const [{ target = '' } = {}] = store.heard;
+    const target = store.heard[0]?.target ?? '';
     for (const path of [
       `/_store/s3${target}`,
       '/_store/s3/download-service/1/ab/c',

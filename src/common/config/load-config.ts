@@ -28,7 +28,11 @@ const SECRETS = [
   'ADMIN_INITIAL_PASSWORD',
 ] as const;
 
-const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|test)+$|^(.)\2*$/i;
+const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|minio|test|123)+$|^(.)\2*$/i;
+
+function isPlaceholder(secret: string): boolean {
+  return PLACEHOLDER.test(secret);
+}
 
 const wholeNumber = (min: number, max: number) =>
   z
@@ -111,6 +115,17 @@ const schema = z
     if (!names.includes(env.DEFAULT_VOLUME)) {
       context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
     }
+    if (env.NODE_ENV === 'production') {
+      for (const volume of volumesOf(env)) {
+        if (volume.driver !== 's3' || !isPlaceholder(volume.secretKey)) continue;
+        const path = env.VOLUMES.includes(volume) ? ['VOLUMES', volume.name] : ['S3_SECRET_KEY'];
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: 'has a placeholder for a secret: set a random one',
+        });
+      }
+    }
     const variable = env.JWT_SECRETS === undefined ? 'JWT_SECRET' : 'JWT_SECRETS';
     const wrong = wrongSecrets(env);
     if (wrong !== undefined) context.addIssue({ code: 'custom', path: [variable], message: wrong });
@@ -161,7 +176,7 @@ function wrongSecrets(env: SecretsOfEnvironment): string | undefined {
   const secrets = env.JWT_SECRETS ?? env.JWT_SECRET ?? [];
   if (env.JWT_SECRETS !== undefined && env.JWT_SECRET !== undefined)
     return 'and JWT_SECRET are both set: keep one';
-  if (env.NODE_ENV === 'production' && secrets.some(({ secret }) => PLACEHOLDER.test(secret)))
+  if (env.NODE_ENV === 'production' && secrets.some(({ secret }) => isPlaceholder(secret)))
     return 'is a placeholder: set a random one';
   return undefined;
 }
