@@ -28,11 +28,19 @@ export async function logIn({ stack, signal }) {
  * @param {Setting} setting
  * @param {Credentials} credentials
  * @param {string} path absolute
+ * @param {string} [volume] default: the service's own choice
  * @returns {Promise<string>} the file's id
  */
-export async function upload({ stack, signal }, { Authorization }, path) {
+export async function upload({ stack, signal }, { Authorization }, path, volume) {
   const url = `http://127.0.0.1:${String(stack.publicPort)}/api/v1/files`;
-  const args = ['-sS', '--fail-with-body', '-H', `Authorization: ${Authorization}`, '-F', `file=@"${path}"`];
+  const args = [
+    '-sS',
+    '--fail-with-body',
+    '-H',
+    `Authorization: ${Authorization}`,
+    ...(volume === undefined ? [] : ['-F', `volume=${volume}`]),
+  ];
+  args.push('-F', `file=@"${path}"`);
   const { code, stdout, output } = await runChild(requireProgram('curl'), [...args, url], { signal });
   if (code !== 0) throw new Error(`the upload failed: ${output.trim()}`);
   return /** @type {{ id: string }} */ (parseJson(stdout)).id;
@@ -56,4 +64,23 @@ export async function decide({ stack, signal }, credentials, fileId) {
     );
   }
   return path;
+}
+
+/**
+ * Asks the application itself, and makes sure that it redirects to the store.
+ * @param {Setting} setting
+ * @param {Credentials} credentials
+ * @param {string} fileId
+ * @returns {Promise<string>} the presigned URL
+ */
+export async function redirection({ stack, signal }, credentials, fileId) {
+  const url = `${stack.appUrl}/download/${fileId}`;
+  const answer = await fetch(url, { headers: { ...credentials }, redirect: 'manual', signal });
+  const location = answer.headers.get('Location');
+  if (answer.status !== 302 || !location?.includes('X-Amz-Signature')) {
+    throw new Error(
+      `the answer is not a 302 to a presigned URL: ${String(answer.status)}, ${String(location)}`,
+    );
+  }
+  return location;
 }
