@@ -31,24 +31,23 @@ const MOVING_BYTES = {
 export function startStaticNginx(setting, root) {
   const { folder } = setting;
   return startPart('static-nginx', setting, async (port) => {
-    const taken = await takenOver(MOVING_BYTES);
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
     const config = join(folder, 'static-nginx.conf');
     await writeFile(
       config,
       `${process.getuid?.() === 0 ? 'user root;' : ''}
-${taken.main}
+${await takenOver(MOVING_BYTES.main)}
 daemon off;
 pid static-nginx.pid;
 error_log stderr;
 events {
-${taken.events}
+${await takenOver(MOVING_BYTES.events)}
 }
 http {
 access_log off;
 default_type application/octet-stream;
 ${temporary.map((name) => `${name}_temp_path ${name};`).join('\n')}
-${taken.http}
+${await takenOver(MOVING_BYTES.http)}
 server {
 listen 127.0.0.1:${String(port)} reuseport backlog=4096;
 root "${root}";

@@ -6,18 +6,12 @@ const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
 
 /**
  * Directives of our nginx template for a baseline, taken from there line by line, so that the two cannot drift apart.
- * @template {string} Block
- * @param {Readonly<Record<Block, readonly string[]>>} wanted names of directives, by the block they are for
- * @returns {Promise<Record<Block, string>>}
+ * @param {readonly string[]} names of directives
+ * @returns {Promise<string>}
  */
-export async function takenOver(wanted) {
+export async function takenOver(names) {
   const template = await readFile(TEMPLATE, 'utf8');
-  const blocks = /** @type {[Block, readonly string[]][]} */ (Object.entries(wanted));
-  const lines = blocks.map(([block, names]) => [
-    block,
-    names.map((name) => directiveOf(template, name)).join('\n'),
-  ]);
-  return /** @type {Record<Block, string>} */ (Object.fromEntries(lines));
+  return names.map((name) => directiveOf(template, name)).join('\n');
 }
 
 /**

@@ -38,6 +38,7 @@ describe.each(PROXIED)('%s and stream answer alike, byte for byte and header for
       type: 'text/plain',
     });
     files.public = await world.owner.upload(randomBytes(300), { visibility: 'public' });
+    files.long = await world.owner.upload(randomBytes(17 * 2 ** 20), { filename: 'long.bin' });
     files.empty = await world.owner.upload(Buffer.alloc(0), { filename: 'empty' });
   });
 
@@ -128,6 +129,19 @@ describe.each(PROXIED)('%s and stream answer alike, byte for byte and header for
 
   it.each(['private', 'public', 'empty'])('every Range on a %s file', async (name) => {
     for (const range of RANGES) await compare(files[name]?.id ?? '', { Range: range });
+  });
+
+  it('a file of several parts', async () => {
+    const id = files.long?.id ?? '';
+    for (const range of [
+      'bytes=0-',
+      'bytes=5242870-5242889',
+      'bytes=10485760-',
+      'bytes=-1',
+      'bytes=0-0,17825791-',
+    ])
+      await compare(id, { Range: range });
+    await compare(id, {});
   });
 
   it('every condition, alone and with ranges', async () => {
