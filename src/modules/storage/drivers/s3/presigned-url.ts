@@ -1,5 +1,6 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { S3Volume } from '../../../../common/config/config.js';
+import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
 
 /** What the answer to a presigned GET is to say instead of what the object was stored with. */
 export interface ResponseOverrides {
@@ -44,7 +45,7 @@ export class PresignedUrls {
    * @param now milliseconds since the epoch
    */
   get(key: string, now: number, overrides?: ResponseOverrides): string {
-    const time = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    const time = signingTime(now);
     this.signFor(time.slice(0, 8));
     // In the order of their names, as the signature wants them.
     const query =
@@ -56,8 +57,7 @@ export class PresignedUrls {
           `&response-content-type=${encode(overrides.contentType)}`);
     const path = this.base + key;
     const request = `GET\n${path}\n${query}\nhost:${this.host}\n\nhost\nUNSIGNED-PAYLOAD`;
-    const hashed = createHash('sha256').update(request).digest('hex');
-    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${hashed}`;
+    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${sha256(request)}`;
     const signature = createHmac('sha256', this.key).update(text).digest('hex');
     return `${path}?${query}&X-Amz-Signature=${signature}`;
   }
@@ -65,13 +65,11 @@ export class PresignedUrls {
   private signFor(day: string): void {
     if (day === this.day) return;
     const { region, accessKey, secretKey } = this.volume;
+    const scope = { day, region, service: 's3' } as const;
     this.day = day;
-    this.scope = `${day}/${region}/s3/aws4_request`;
+    this.scope = scopeText(scope);
     this.credential = encode(`${accessKey}/${this.scope}`);
-    this.key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(
-      (key, part) => createHmac('sha256', key).update(part).digest(),
-      Buffer.from(`AWS4${secretKey}`),
-    );
+    this.key = signingKey(secretKey, scope);
   }
 }
 
