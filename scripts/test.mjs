@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureBoto3 } from './bootstrap/boto3.mjs';
 import { ensureBuild } from './bootstrap/build.mjs';
 import { ensureStores } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
@@ -23,6 +24,7 @@ await runScript(
       await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wget', 'aria2c'], progress, signal);
       await ensureBrowser(progress, signal);
       await ensureStores(progress, signal);
+      await ensureBoto3(progress, signal);
       await ensureBuild(progress, signal);
       // Who names tests wants their answer soon.
       if (args.length === 0) total = sum(total, countChecks(await runChecks(progress, signal)));

@@ -9,6 +9,9 @@ import { StoreError } from './store-problems.js';
 /** Days after which the store may remove what an upload has left: longer than any upload of ours takes. */
 const ABORT_AFTER = 7;
 
+/** What is asked first. */
+export const LOOK: Attempt = { to: 'look at the bucket', right: 's3:GetBucketLocation' };
+
 /** Signed requests whose failure says what was tried, and where to look. */
 export class BucketSetup {
   constructor(
@@ -125,8 +128,6 @@ export class BucketSetup {
     return storeFault(error, this.volume, attempt);
   }
 }
-
-const LOOK: Attempt = { to: 'look at the bucket', right: 's3:GetBucketLocation' };
 
 function codeOf(error: unknown): string | undefined {
   return error instanceof StoreError ? error.code : undefined;

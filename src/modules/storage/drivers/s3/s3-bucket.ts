@@ -1,7 +1,7 @@
 import type { S3Volume } from '../../../../common/config/config.js';
 import type { ObjectKey } from '../../object-key.js';
 import { AssumeRole, SHORTEST_LIFE } from './assume-role.js';
-import { BucketSetup } from './bucket-setup.js';
+import { BucketSetup, LOOK } from './bucket-setup.js';
 import { S3Client } from './s3-client.js';
 import type { StoreCredentials } from './s3-documents.js';
 import {
@@ -11,7 +11,7 @@ import {
   type StoreAbilities,
 } from './store-abilities.js';
 import { storeFault } from './store-fault.js';
-import { StoreError } from './store-problems.js';
+import { StoreAway, StoreError } from './store-problems.js';
 
 /** What a setup has found and done. */
 export interface BucketReport {
@@ -70,20 +70,20 @@ export class S3Bucket {
   /**
    * Whether the store answers now.
    * @param patience milliseconds
-   * @returns what is wrong, undefined when nothing is
    */
   async ping(patience: number): Promise<{ readonly reachable: boolean; readonly error?: string }> {
+    const signal = AbortSignal.timeout(patience);
     try {
-      await this.setup.locate({ patience, signal: AbortSignal.timeout(patience) });
+      await this.setup.locate({ patience, signal });
       return { reachable: true };
     } catch (error) {
       const answered = error instanceof StoreError && error.code !== '';
       // The key may lack the right to ask, and be good for all that we do.
       if (answered && error.code === 'AccessDenied') return { reachable: true };
-      const { message } = storeFault(error, this.volume, {
-        to: 'look at the bucket',
-        right: 's3:GetBucketLocation',
-      });
+      const late = signal.aborted
+        ? new StoreAway(`no answer within ${patience} ms`, { cause: error })
+        : error;
+      const { message } = storeFault(late, this.volume, LOOK);
       return { reachable: answered, error: message };
     }
   }

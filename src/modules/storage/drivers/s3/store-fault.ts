@@ -77,7 +77,10 @@ function explainRefusal({ code }: StoreError, volume: S3Volume, { to, right }: A
         text: `the access key may not ${to}: it lacks the right ${right} (${code})`,
         look: ['accessKey'],
       };
+    // Without a code of its own: minio's client makes these two of a bare 404 and 405.
     case '':
+    case 'NotFound':
+    case 'MethodNotAllowed':
       return notAStore(volume);
     default:
       return { text: `the store refuses to ${to} (${code})`, look: [] };
