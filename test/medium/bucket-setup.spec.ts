@@ -7,14 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Part } from '../../scripts/stack/part.mjs';
-import { minioSpec, minioVariables } from '../../scripts/stack/minio.mjs';
 import { freePort } from '../../scripts/stack/ports.mjs';
 import type { S3Volume } from '../../src/common/config/config.js';
 import { S3Bucket } from '../../src/modules/storage/drivers/s3/s3-bucket.js';
 import { findGoTool } from '../../scripts/bootstrap/go-tools.mjs';
+import { useMinio } from '../harness/own-minio.js';
 import { askAnonymously, ownerOf, s3Volume } from '../harness/s3-volume.js';
 import { HAS_MINIO, HAS_VERSITYGW } from '../harness/stores.js';
 
+const REGION = 'eu-north-1';
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'download-service-bucket-'));
@@ -41,33 +42,10 @@ async function listen(server: Server): Promise<string> {
 }
 
 describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
-  let minio: Part;
-  let volume: (more?: Partial<S3Volume>) => S3Volume;
+  // A store that has a region, and says so when another is asked for.
+  const minio = useMinio({ MINIO_SITE_REGION: REGION });
+  const volume = (more: Partial<S3Volume> = {}): S3Volume => minio.volume({ region: REGION, ...more });
 
-  beforeAll(async () => {
-    await Promise.all(['secrets', 'log'].map((name) => mkdir(join(folder, name))));
-    const plan = { dataDir: folder, port: await freePort(), password: 'a-good-password' };
-    const spec = minioSpec(plan);
-    // A store that has a region, and says so when another is asked for.
-    minio = new Part(
-      {
-        ...spec,
-        command: { ...spec.command, env: { ...spec.command.env, MINIO_SITE_REGION: 'eu-north-1' } },
-      },
-      () => undefined,
-    );
-    await minio.start(AbortSignal.timeout(60_000));
-    const { S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY } = minioVariables(plan);
-    volume = (more = {}) =>
-      s3Volume({
-        endpoint: S3_ENDPOINT ?? '',
-        accessKey: S3_ACCESS_KEY ?? '',
-        secretKey: S3_SECRET_KEY ?? '',
-        region: 'eu-north-1',
-        ...more,
-      });
-  });
-  afterAll(() => minio.stop());
   afterEach(() => {
     vi.useRealTimers();
   });
@@ -179,7 +157,7 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     });
 
     it('a store that hangs', async () => {
-      minio.kill('SIGSTOP');
+      minio.part.kill('SIGSTOP');
       try {
         const frozen = new S3Bucket(volume());
         const since = performance.now();
@@ -189,7 +167,7 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
         });
         expect(performance.now() - since).toBeLessThan(1_500);
       } finally {
-        minio.kill('SIGCONT');
+        minio.part.kill('SIGCONT');
       }
     });
   });

@@ -202,8 +202,8 @@ describe.skipIf(!HAS_MINIO)('POST /api/v1/storage/credentials', () => {
 
     it('only all three of them together open anything', async () => {
       const credentials = await credentialsOf(world.owner, [(await upload()).id]);
-      const [{ bucket = '', key = '' } = {}] = credentials.objects;
-      const call = [{ method: 'get_object', parameters: { Bucket: bucket, Key: key } }];
+      const [object] = credentials.objects;
+      const call = [{ method: 'get_object', parameters: { Bucket: object?.bucket, Key: object?.key } }];
       const other = await credentialsOf(world.owner, [(await upload()).id]);
       for (const wrong of [
         { ...credentials, sessionToken: other.sessionToken },
