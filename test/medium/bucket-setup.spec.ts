@@ -9,6 +9,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Part } from '../../scripts/stack/part.mjs';
 import { freePort } from '../../scripts/stack/ports.mjs';
 import type { S3Volume } from '../../src/common/config/config.js';
+import { Buckets } from '../../src/modules/storage/buckets.js';
+import { newObjectKey, ObjectCredentials } from '../../src/modules/storage/index.js';
 import { S3Bucket } from '../../src/modules/storage/drivers/s3/s3-bucket.js';
 import { findGoTool } from '../../scripts/bootstrap/go-tools.mjs';
 import { useMinio } from '../harness/own-minio.js';
@@ -257,6 +259,21 @@ describe.skipIf(!HAS_VERSITYGW)('a bucket on another engine (versitygw)', () => 
       public: false,
       abilities: { sts: false, notifications: false, conditionalWrites: true },
       remarks: [expect.stringMatching(/takes no rule for unfinished uploads \(NotImplemented\)/)],
+    });
+  });
+
+  it('gives no credentials, and that is known without asking it', async () => {
+    const of = volume();
+    const buckets = new Buckets({ volumes: [of], defaultVolume: of.name });
+    await buckets.get(of.name)?.setUp();
+    const request = {
+      objects: [{ volume: of.name, key: newObjectKey('1') }],
+      ttl: 900,
+      rightEndsAt: null,
+    };
+    await expect(new ObjectCredentials(buckets).issue(request)).rejects.toMatchObject({
+      kind: { code: 'credentials-unavailable', status: 422 },
+      detail: 'The store of the files gives no temporary credentials: download them.',
     });
   });
 
