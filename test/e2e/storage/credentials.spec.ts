@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createKey, expectInvalid } from '../../harness/accounts.js';
 import { type Api, expectProblem, type FileJson } from '../../harness/api.js';
@@ -156,6 +158,18 @@ describe.skipIf(!HAS_MINIO)('POST /api/v1/storage/credentials', () => {
       );
       expect((found.json as { items: AuditEntry[] }).items).toHaveLength(1);
     });
+  });
+
+  it('no log holds what opens the store', async () => {
+    const credentials = await credentialsOf(world.owner, [(await upload()).id]);
+    const folder = join(world.stack.dataDir, 's3/log');
+    const logs = await Promise.all(
+      (await readdir(folder)).map((name) => readFile(join(folder, name), 'utf8')),
+    );
+    const text = logs.join('\n');
+    expect(text).toContain(credentials.accessKeyId);
+    for (const secret of [credentials.secretAccessKey, credentials.sessionToken])
+      expect(text.includes(secret)).toBe(false);
   });
 
   describe.skipIf(!HAS_BOTO3)('with boto3', () => {
