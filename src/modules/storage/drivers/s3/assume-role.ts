@@ -15,8 +15,8 @@ export const LONGEST_POLICY = 2_048;
 export const STS_DEADLINE = 5_000;
 
 /**
- * Asks a store's STS for credentials (AssumeRole of the STS API, 2011-06-15), once. minio's own provider waits for ever, keeps what it got,
- * and asks for an hour more readily than for what it was told.
+ * Asks a store's STS for credentials (AssumeRole of the STS API, 2011-06-15), once. minio's own provider has no deadline, and tells a
+ * refusal as a text only.
  */
 export class AssumeRole {
   private readonly agent: Agent;

@@ -1,5 +1,5 @@
 import type { S3Volume } from '../../../../common/config/config.js';
-import { type S3Client, S3Client as Client } from './s3-client.js';
+import { S3Client } from './s3-client.js';
 import { storeFault } from './store-fault.js';
 import { StoreError } from './store-problems.js';
 
@@ -54,7 +54,7 @@ export async function probeNotifications(client: S3Client, volume: S3Volume): Pr
 
 /** Whether the object of the write probe is there for everybody: by a policy, an ACL, or however that store does it. */
 export async function isReadableByAll(volume: S3Volume): Promise<boolean> {
-  const anonymous = new Client({ ...volume, accessKey: '', secretKey: '' });
+  const anonymous = new S3Client({ ...volume, accessKey: '', secretKey: '' });
   try {
     await anonymous.ask({ method: 'GET', key: volume.prefix + PROBE, expect: [200] });
     return true;
