@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureBoto3 } from './bootstrap/boto3.mjs';
 import { ensureBuild } from './bootstrap/build.mjs';
 import { ensureStores } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
@@ -27,7 +28,7 @@ await runScript(
       );
       await ensureBrowser(progress, signal);
       // Takes minutes, once a machine: beside the checks, but not beside the tests, some of which measure time.
-      const stores = ensureStores(progress, signal);
+      const stores = ensureStores(progress, signal).then(() => ensureBoto3(progress, signal));
       stores.catch(() => undefined);
       await ensureBuild(progress, signal);
       // Who names tests wants their answer soon.

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
 import type { S3Volume } from '../../src/common/config/config.js';
 import { chooseDelivery, type DeliveryRequest, Volumes } from '../../src/modules/storage/index.js';
+import { Buckets } from '../../src/modules/storage/buckets.js';
 import { objectKey } from '../../src/modules/storage/object-key.js';
 
 const REPRESENTATION = {
@@ -32,7 +33,8 @@ const BUCKET: S3Volume = {
 };
 
 function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery']) {
-  const { default: volume } = new Volumes({ volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3' });
+  const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3' };
+  const { default: volume } = new Volumes(config, new Buckets(config));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
 }
 

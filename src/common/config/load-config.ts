@@ -162,6 +162,7 @@ function volumesOf(env: VolumesOfEnvironment): readonly VolumeConfig[] {
       caFile: env.S3_CA_FILE,
       urlTtl: env.S3_URL_TTL,
       delivery: env.S3_DELIVERY,
+      ownVariables: true,
     },
   ];
 }

@@ -31,6 +31,8 @@ export interface S3Volume {
   readonly urlTtl: number;
   /** `auto`: a redirect where nothing is lost by it, else `accel-s3` (RULES 5.2). */
   readonly delivery: (typeof S3_DELIVERIES)[number];
+  /** It comes from the variables `S3_…`, not from `VOLUMES`: what is wrong with it is said by their names. */
+  readonly ownVariables?: true;
 }
 
 export type VolumeConfig = FsVolume | S3Volume;

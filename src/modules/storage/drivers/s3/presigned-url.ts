@@ -1,5 +1,6 @@
-import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { S3Volume } from '../../../../common/config/config.js';
+import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
 
 /** What the answer to a presigned GET is to say instead of what the object was stored with. */
 export interface ResponseOverrides {
@@ -26,7 +27,6 @@ export class PresignedUrls {
   private day = '';
   private scope = '';
   private credential = '';
-  /** A KeyObject: from a Buffer one would be made at each signature, which takes longer than to sign. */
   private key: KeyObject | undefined;
 
   constructor(
@@ -45,7 +45,7 @@ export class PresignedUrls {
    * @param now milliseconds since the epoch
    */
   get(objectKey: string, now: number, overrides?: ResponseOverrides): string {
-    const time = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    const time = signingTime(now);
     const key = this.keyOf(time.slice(0, 8));
     // In the order of their names, as the signature wants them.
     const query =
@@ -57,7 +57,7 @@ export class PresignedUrls {
           `&response-content-type=${encode(overrides.contentType)}`);
     const path = this.base + objectKey;
     const request = `GET\n${path}\n${query}\nhost:${this.host}\n\nhost\nUNSIGNED-PAYLOAD`;
-    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${hash('sha256', request)}`;
+    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${sha256(request)}`;
     const signature = createHmac('sha256', key).update(text).digest('hex');
     return `${path}?${query}&X-Amz-Signature=${signature}`;
   }
@@ -65,14 +65,11 @@ export class PresignedUrls {
   private keyOf(day: string): KeyObject {
     if (this.key !== undefined && day === this.day) return this.key;
     const { region, accessKey, secretKey } = this.volume;
+    const scope = { day, region, service: 's3' } as const;
     this.day = day;
-    this.scope = `${day}/${region}/s3/aws4_request`;
+    this.scope = scopeText(scope);
     this.credential = encode(`${accessKey}/${this.scope}`);
-    const bytes = [day, region, 's3', 'aws4_request'].reduce<Buffer>(
-      (key, part) => createHmac('sha256', key).update(part).digest(),
-      Buffer.from(`AWS4${secretKey}`),
-    );
-    return (this.key = createSecretKey(bytes));
+    return (this.key = signingKey(secretKey, scope));
   }
 }
 

@@ -1,12 +1,10 @@
-import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, S3Error } from 'minio';
 import type { S3Volume } from '../../../../common/config/config.js';
 import { Circuit } from './circuit.js';
-import { transportOf, withLimits } from './s3-transport.js';
+import { agentOf, protocolOf, transportOf, withLimits } from './s3-transport.js';
 import { StoreAway, StoreError } from './store-problems.js';
 
 export interface S3Request {
@@ -30,7 +28,6 @@ const PATIENCE = 5_000;
 const RETRIES = 2;
 /** Milliseconds before the first retry; each further waits twice as long, all of them with jitter. */
 const RETRY_AFTER = 50;
-const MAX_SOCKETS = 256;
 
 /** Signed requests to one bucket (SigV4, path-style), over kept connections, with deadlines, retries and a circuit. */
 export class S3Client {
@@ -41,10 +38,9 @@ export class S3Client {
 
   constructor(volume: S3Volume) {
     this.bucket = volume.bucket;
-    const { protocol, hostname, port } = new URL(volume.endpoint);
+    const { hostname, port } = new URL(volume.endpoint);
+    const protocol = protocolOf(volume);
     const secure = protocol === 'https:';
-    const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
-    const ca = volume.caFile === undefined ? undefined : readFileSync(volume.caFile);
     this.client = new Client({
       endPoint: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (secure ? 443 : 80) : Number(port),
@@ -53,8 +49,8 @@ export class S3Client {
       secretKey: volume.secretKey,
       region: volume.region,
       pathStyle: true,
-      transport: transportOf(secure ? 'https:' : 'http:'),
-      transportAgent: secure ? new HttpsAgent({ ...options, ...(ca && { ca }) }) : new HttpAgent(options),
+      transport: transportOf(protocol),
+      transportAgent: agentOf(volume),
       // Retries are decided here, where it is known what may be sent twice.
       retryOptions: { disableRetry: true },
     });

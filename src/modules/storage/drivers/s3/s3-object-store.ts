@@ -6,7 +6,7 @@ import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
 import { partsOf } from './part-source.js';
 import { S3Client } from './s3-client.js';
-import { completedTag, incompleteUploads, uploadIdOf } from './s3-documents.js';
+import { completedTag, errorCode, incompleteUploads, uploadIdOf } from './s3-documents.js';
 import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
 /** Smaller parts are refused, except the last. */
@@ -20,7 +20,11 @@ const PART_PATIENCE = 15_000;
 export class S3ObjectStore extends ObjectStore {
   private readonly client: S3Client;
 
-  constructor(private readonly volume: S3Volume) {
+  /** @param conditionalWrites whether the store keeps `If-None-Match` on writes; undefined while nobody knows */
+  constructor(
+    private readonly volume: S3Volume,
+    private readonly conditionalWrites: () => boolean | undefined = () => undefined,
+  ) {
     super();
     this.client = new S3Client(volume);
   }
@@ -89,10 +93,11 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<string | undefined> {
+    await this.requireNew(key);
     const { headers } = await this.client.ask({
       method: 'PUT',
       key: this.nameOf(key),
-      headers: { ...NEW_ONLY, 'Content-MD5': md5(bytes) },
+      headers: { ...this.newOnly(), 'Content-MD5': md5(bytes) },
       body: bytes,
       expect: [200],
       signal,
@@ -102,6 +107,7 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   private async begin(key: ObjectKey, signal: AbortSignal): Promise<string> {
+    await this.requireNew(key);
     const { body } = await this.client.ask({
       method: 'POST',
       key: this.nameOf(key),
@@ -148,7 +154,7 @@ export class S3ObjectStore extends ObjectStore {
       method: 'POST',
       key: this.nameOf(key),
       query: `uploadId=${encodeURIComponent(uploadId)}`,
-      headers: { ...NEW_ONLY, 'Content-Type': 'application/xml' },
+      headers: { ...this.newOnly(), 'Content-Type': 'application/xml' },
       body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
       expect: [200],
       signal,
@@ -156,7 +162,7 @@ export class S3ObjectStore extends ObjectStore {
       patience: 60_000,
     });
     // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
-    const code = /<Error>.*?<Code>([^<]*)<\/Code>/s.exec(body)?.[1];
+    const code = errorCode(body);
     if (code !== undefined) throw new StoreError(code, `the upload was not completed: ${code}`);
     return completedTag(body);
   }
@@ -185,13 +191,30 @@ export class S3ObjectStore extends ObjectStore {
     return incompleteUploads(body, name);
   }
 
+  /**
+   * Where the store would not refuse to replace an object, it is asked whether there is one. Another writer may come between the
+   * question and the write; but there is none, since a key is 128 random bits, made for one upload and never used again (RULES 6.1).
+   */
+  private async requireNew(key: ObjectKey): Promise<void> {
+    if (this.conditionalWrites() === true) return;
+    try {
+      await this.size(key);
+    } catch (error) {
+      if (error instanceof ObjectNotFound) return;
+      throw error;
+    }
+    throw new ObjectExists('the key is taken');
+  }
+
+  /** A write never replaces an object (RFC 9110 §13.1.2). Stores that do not know the header may refuse the request for it. */
+  private newOnly(): Record<string, string> {
+    return this.conditionalWrites() === false ? {} : { 'If-None-Match': '*' };
+  }
+
   private nameOf(key: ObjectKey): string {
     return this.volume.prefix + key;
   }
 }
-
-/** A write never replaces an object (RFC 9110 §13.1.2). */
-const NEW_ONLY = { 'If-None-Match': '*' };
 
 /** Grows, so that 10,000 parts hold the 5 TiB that an object may have, and small uploads need little memory. */
 function partSize(index: number): number {
