@@ -48,7 +48,9 @@ export class HostileStore {
     const [path = ''] = url.split('?');
     const body = await buffer(request);
     const content = this.objects.get(path);
-    if (method === 'PUT' && path.split('/').length > 2) {
+    if (request.headers.authorization === undefined && !url.includes('X-Amz-Signature=')) {
+      response.writeHead(403).end();
+    } else if (method === 'PUT' && path.split('/').length > 2) {
       this.objects.set(path, body);
       response.writeHead(200, { ETag: '"kept"' }).end();
     } else if (method === 'HEAD' && content !== undefined) {
@@ -56,7 +58,8 @@ export class HostileStore {
     } else if (method === 'GET' && content !== undefined) {
       this.heard.push({ method, target: url, rawHeaders, body });
       this.answer(response, content, request);
-    } else response.writeHead(method === 'DELETE' ? 204 : 200).end();
+    } else if (method === 'HEAD') response.writeHead(404).end();
+    else response.writeHead(method === 'DELETE' ? 204 : 200).end();
   }
 }
 
