@@ -16,12 +16,15 @@ export interface OwnStack {
   readonly said: readonly string[];
 }
 
+type Environment = Record<string, string>;
+
 /**
  * A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. With `restart` an end that the suite
  * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`.
+ * @param env as a function: asked for when whatever the suite has started before is there
  */
 export function useOwnStack(
-  env: Record<string, string> = {},
+  env: Environment | (() => Environment) = {},
   { replicas, restart }: Pick<StackOptions, 'replicas' | 'restart'> = {},
 ): OwnStack {
   const said: string[] = [];
@@ -33,7 +36,7 @@ export function useOwnStack(
       dataDir,
       durable: false,
       admin: ADMIN,
-      env,
+      env: typeof env === 'function' ? env() : env,
       replicas,
       restart,
       onProgress: (line) => said.push(line),
