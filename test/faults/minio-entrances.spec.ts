@@ -4,6 +4,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { Client } from 'minio';
 import { AssumeRoleProvider } from 'minio/dist/esm/AssumeRoleProvider.mjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { S3Volume } from '../../src/common/config/config.js';
 import { PresignedUrls } from '../../src/modules/storage/drivers/s3/presigned-url.js';
 import { type Answer, send } from '../harness/http.js';
 import { CAN_FORM_CLUSTER, useMinioCluster } from '../harness/minio-cluster.js';
@@ -58,7 +59,9 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
       region: 'us-east-1',
       policy: JSON.stringify({
         Version: '2012-10-17',
-        Statement: [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${BUCKET}/${KEY}`] }],
+        Statement: [
+          { Effect: 'Allow', Action: ['s3:GetObject'], Resource: [`arn:aws:s3:::${BUCKET}/${KEY}`] },
+        ],
       }),
     });
 
@@ -71,10 +74,20 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
   describe('the public one passes', () => {
     it('what PresignedUrls signs, with name and type, and ranges of it', async () => {
       const { internalUrl: endpoint, publicUrl: publicEndpoint, accessKey, secretKey } = cluster;
-      const volume = {
-        ...{ name: 's3', driver: 's3', region: 'us-east-1', bucket: BUCKET, prefix: '', caFile: undefined },
-        ...{ endpoint, publicEndpoint, accessKey, secretKey, urlTtl: 60, delivery: 'auto' },
-      } as const;
+      const volume: S3Volume = {
+        name: 's3',
+        driver: 's3',
+        endpoint,
+        publicEndpoint,
+        region: 'us-east-1',
+        bucket: BUCKET,
+        prefix: '',
+        accessKey,
+        secretKey,
+        caFile: undefined,
+        urlTtl: 60,
+        delivery: 'auto',
+      };
       const disposition = `attachment; filename="a.bin"; filename*=UTF-8''%C3%A4%20b.bin`;
       const path = new PresignedUrls(volume, { origin: publicEndpoint, ttl: 60 }).get(KEY, Date.now(), {
         contentDisposition: disposition,
@@ -82,7 +95,10 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
       });
       const whole = await send(publicEndpoint, path);
       expect(whole.status, whole.text).toBe(200);
-      expect(whole.headers).toMatchObject({ 'content-type': 'text/plain', 'content-disposition': disposition });
+      expect(whole.headers).toMatchObject({
+        'content-type': 'text/plain',
+        'content-disposition': disposition,
+      });
       expect(whole.body.equals(bytes)).toBe(true);
       const ranged = await send(publicEndpoint, path, { headers: { Range: 'bytes=10-19' } });
       expect(ranged.status).toBe(206);
@@ -208,7 +224,7 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
     ])('%s of %j in bucket or object "%s", signed by the root account', async (method, query, key) => {
       const client = outside();
       const inHeader = await client
-        .makeRequestAsync({ method, bucketName: BUCKET, objectName: key, query } as never, '', [403])
+        .makeRequestAsync({ method, bucketName: BUCKET, objectName: key, query }, '', [403])
         .then(text);
       if (method !== 'HEAD') expect(inHeader).toContain(REFUSED);
       // Two parameters make a part, which is what may be signed for clients, by the query.
@@ -295,7 +311,9 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
       await inside().presignedUrl('PUT', BUCKET, `${KEY}-parts`, 60, { uploadId, partNumber: '2' }),
     );
     // So it would be without us.
-    expect((await copy(cluster.internalUrl, within.pathname + within.search)).text).toContain('CopyPartResult');
+    expect((await copy(cluster.internalUrl, within.pathname + within.search)).text).toContain(
+      'CopyPartResult',
+    );
     const answer = await copy(cluster.publicUrl, await part(3));
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 200, text: '' });
     const sizes = await sizesOfParts();

@@ -7,9 +7,13 @@ import { runChild, spawnChild } from '../../scripts/process/child-processes.mjs'
 /** Whether this user may make network namespaces and links between them; in most containers not even root may. */
 export const HAS_NETWORK_NAMESPACES = ((): boolean => {
   try {
-    execFileSync('unshare', ['--net', 'ip', 'link', 'add', 'name', 'one', 'type', 'veth', 'peer', 'name', 'two'], {
-      stdio: 'ignore',
-    });
+    execFileSync(
+      'unshare',
+      ['--net', 'ip', 'link', 'add', 'name', 'one', 'type', 'veth', 'peer', 'name', 'two'],
+      {
+        stdio: 'ignore',
+      },
+    );
     return true;
   } catch {
     return false;
@@ -85,7 +89,19 @@ async function connectTo(pid: number): Promise<{ inside: string; outside: string
     const [outside, inside, link] = [address(1), address(2), `test-${number.toString(36)}`];
     if (used.has(outside) || used.has(inside)) continue;
     try {
-      await ip(['link', 'add', 'name', link, 'type', 'veth', 'peer', 'name', 'outside', 'netns', String(pid)]);
+      await ip([
+        'link',
+        'add',
+        'name',
+        link,
+        'type',
+        'veth',
+        'peer',
+        'name',
+        'outside',
+        'netns',
+        String(pid),
+      ]);
       return { inside, outside, link };
     } catch (error) {
       if (attempt === 10) throw error;
