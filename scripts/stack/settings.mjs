@@ -125,12 +125,14 @@ export async function requireStartable({ dataDir, publicPort, appPort }) {
 
 /**
  * @param {Settings} settings
- * @returns {import('../bootstrap/programs.mjs').Program[]} the servers that a stack of these settings starts
+ * @param {{ tls?: boolean }} [options]
+ * @returns {import('../bootstrap/programs.mjs').Program[]} what a stack of these settings runs
  */
-export function programsFor({ databaseUrl, redisUrl }) {
+export function programsFor({ databaseUrl, redisUrl }, { tls = false } = {}) {
   return [
     ...(databaseUrl === undefined ? /** @type {const} */ (['postgres']) : []),
     ...(redisUrl === undefined ? /** @type {const} */ (['redis-server']) : []),
     'nginx',
+    ...(tls ? /** @type {const} */ (['openssl']) : []),
   ];
 }

@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type Stack, type StackOptions, startStack } from '../../scripts/stack/start-stack.mjs';
 import { Api } from './api.js';
+import { trusted } from './http.js';
 
 export const ADMIN = { email: 'admin@example.com', password: 'first light in november' };
 
@@ -25,7 +26,7 @@ type Environment = Record<string, string>;
  */
 export function useOwnStack(
   env: Environment | (() => Environment) = {},
-  { replicas, restart }: Pick<StackOptions, 'replicas' | 'restart'> = {},
+  { replicas, restart, s3, tls }: Pick<StackOptions, 'replicas' | 'restart' | 's3' | 'tls'> = {},
 ): OwnStack {
   const said: string[] = [];
   const own = { said } as unknown as { -readonly [K in keyof OwnStack]: OwnStack[K] };
@@ -39,8 +40,11 @@ export function useOwnStack(
       env: typeof env === 'function' ? env() : env,
       replicas,
       restart,
+      s3,
+      tls,
       onProgress: (line) => said.push(line),
     });
+    if (own.stack.caFile !== undefined) trusted.set(own.stack.publicUrl, await readFile(own.stack.caFile));
     own.anonymous = new Api(own.stack.publicUrl);
     own.admin = await own.anonymous.login(ADMIN.email, ADMIN.password);
   });
