@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { SaidError } from '../process/said-error.mjs';
 import { installWithApt, undoInterruptedInstall } from './apt.mjs';
 
-/** @typedef {'postgres' | 'redis-server' | 'nginx' | 'curl' | 'wget' | 'aria2c' | 'wrk' | 'chromium' | 'python3' | 'pip3' | 'nginx-js'} Program */
+/** @typedef {'postgres' | 'redis-server' | 'nginx' | 'curl' | 'wget' | 'aria2c' | 'wrk' | 'chromium' | 'python3' | 'pip3' | 'nginx-js' | 'openssl'} Program */
 
 /** @type {Readonly<Record<Program, string>>} the Debian package that has it */
 const PACKAGES = {
@@ -18,6 +18,7 @@ const PACKAGES = {
   chromium: 'chromium',
   python3: 'python3',
   pip3: 'python3-pip',
+  openssl: 'openssl',
 };
 
 /** Debian keeps each version of PostgreSQL in a folder of its own, off PATH. */

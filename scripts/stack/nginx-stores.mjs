@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { ROOT } from '../bootstrap/checkout.mjs';
@@ -23,6 +24,12 @@ export function storeDirectives(stores, prefix) {
     );
   }
   const all = [...stores].map(([name, { endpoint, caFile }]) => ({ name, url: new URL(endpoint), caFile }));
+  for (const { url } of all) {
+    if (url.protocol === 'https:' && isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
+      throw new SaidError(
+        `${url.origin}: nginx verifies certificates by name only; name the store, not its address`,
+      );
+  }
   const each = (/** @type {(store: typeof all[number]) => string} */ line) => all.map(line).join('\n    ');
   const authorities = join(prefix, 'store-ca.pem');
   writeFileSync(

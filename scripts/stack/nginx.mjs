@@ -18,6 +18,7 @@ import { hasIpv6 } from './ports.mjs';
  * @property {ReadonlyMap<string, string>} volumeRoots absolute folders of the blobs that nginx sends itself, by volume
  * @property {ReadonlyMap<string, import('./volumes.mjs').ProxiedStore>} stores from which nginx fetches blobs, by volume
  * @property {number} uploadMaxSize bytes of the largest file
+ * @property {import('./certificates.mjs').Certificates | undefined} certificates undefined: it speaks HTTP
  */
 
 const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
@@ -28,12 +29,13 @@ const FORM_OVERHEAD = 64 * 1024;
 /**
  * A socket each for IPv4 and IPv6: one for both would show IPv4 clients by mapped addresses (::ffff:10.0.0.1).
  * @param {number} port
- * @param {boolean} ipv6
+ * @param {{ ipv6: boolean, tls: boolean }} options
  * @returns {string}
  */
-function listenDirectives(port, ipv6) {
-  const ipv4 = `listen ${String(port)} backlog=4096;`;
-  return ipv6 ? `${ipv4}\n        listen [::]:${String(port)} ipv6only=on backlog=4096;` : ipv4;
+function listenDirectives(port, { ipv6, tls }) {
+  const options = `${tls ? 'ssl http2 ' : ''}backlog=4096`;
+  const ipv4 = `listen ${String(port)} ${options};`;
+  return ipv6 ? `${ipv4}\n        listen [::]:${String(port)} ipv6only=on ${options};` : ipv4;
 }
 
 /**
@@ -41,7 +43,15 @@ function listenDirectives(port, ipv6) {
  * @param {NginxPlan} plan
  * @returns {Promise<import('./part.mjs').PartSpec>}
  */
-export async function nginxSpec({ dataDir, publicPort, appPorts, volumeRoots, stores, uploadMaxSize }) {
+export async function nginxSpec({
+  dataDir,
+  publicPort,
+  appPorts,
+  volumeRoots,
+  stores,
+  uploadMaxSize,
+  certificates,
+}) {
   const prefix = join(dataDir, 'nginx');
   const config = join(prefix, 'nginx.conf');
   const logFile = join(dataDir, 'log/nginx.log');
@@ -53,7 +63,12 @@ export async function nginxSpec({ dataDir, publicPort, appPorts, volumeRoots, st
       ...storeDirectives(stores, prefix),
       NGINX_USER_DIRECTIVE: process.getuid?.() === 0 ? 'user root;' : '',
       NGINX_PREFIX: pathInConfig(prefix, prefix),
-      PUBLIC_LISTEN: listenDirectives(publicPort, await hasIpv6()),
+      PUBLIC_LISTEN: listenDirectives(publicPort, { ipv6: await hasIpv6(), tls: certificates !== undefined }),
+      PUBLIC_CERTIFICATE:
+        certificates === undefined
+          ? ''
+          : `ssl_certificate "${pathInConfig(certificates.certificateFile, prefix)}";\n` +
+            `        ssl_certificate_key "${pathInConfig(certificates.keyFile, prefix)}";`,
       // Never put aside for a while: to be refused on loopback costs nothing, and a replica is back within seconds.
       APP_UPSTREAM: appPorts
         .map((port) => `server 127.0.0.1:${String(port)} max_fails=0;`)

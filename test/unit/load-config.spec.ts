@@ -183,6 +183,14 @@ describe('loadConfig', () => {
     },
   );
 
+  it.each(['/nowhere', '.', 'package.json'])('refuses S3_CA_FILE=%s', (path) => {
+    const wrong = 'must be a file of PEM certificates that can be read';
+    expect(messageOf({ ...LEAST, S3_CA_FILE: path })).toBe(`S3_CA_FILE ${wrong}`);
+    const volume = { name: 'local', driver: 's3', endpoint: 'https://x', bucket: 'abc' };
+    const VOLUMES = JSON.stringify([{ ...volume, accessKey: 'a', secretKey: 'b', caFile: path }]);
+    expect(messageOf({ ...LEAST, VOLUMES })).toBe(`VOLUMES [0] caFile ${wrong}`);
+  });
+
   it('reads a secret from NAME_FILE', () => {
     const path = join(mkdtempSync(join(tmpdir(), 'config-')), 'secret');
     writeFileSync(path, `${SECRET}\n`);

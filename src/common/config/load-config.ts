@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config, JwtSecretsFile } from './config.js';
-import { s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
+import { certificateFile, s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
 import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
 import { oidcIssuers } from './oidc-issuers.js';
 
@@ -84,7 +84,7 @@ const schema = z
     S3_BUCKET: s3Bucket.default('download-service'),
     S3_ACCESS_KEY: z.string().optional(),
     S3_SECRET_KEY: z.string().optional(),
-    S3_CA_FILE: z.string().optional(),
+    S3_CA_FILE: certificateFile.optional(),
     S3_DELIVERY: s3Delivery.default('auto'),
     S3_URL_TTL: wholeNumber(1, 604_800).default(300),
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
