@@ -33,6 +33,8 @@ export interface MinioCluster {
   readonly publicUrl: string;
   readonly accessKey: string;
   readonly secretKey: string;
+  /** Whether each node says that the cluster could do without it. */
+  canLoseOne(): Promise<boolean>;
   /** What nginx and the nodes have written. */
   logs(): string;
 }
@@ -71,6 +73,15 @@ export function useMinioCluster(): MinioCluster {
       nodes,
       internalUrl: `http://127.0.0.1:${internalPort}`,
       publicUrl: `http://127.0.0.1:${publicPort}`,
+      canLoseOne: async () => {
+        const asked = nodes.map(({ url }) =>
+          fetch(`${url}/minio/health/cluster?maintenance=true`).then(
+            ({ ok }) => ok,
+            () => false,
+          ),
+        );
+        return (await Promise.all(asked)).every(Boolean);
+      },
       logs: () =>
         [...new Set(parts.flatMap(({ tellingLogs }) => tellingLogs))]
           .map((path) => readFileSync(path, 'utf8'))

@@ -14,18 +14,19 @@ export interface WholeDownload {
 
 /**
  * A download as curl, wget and browsers do it: redirects are followed, and what is cut off is asked for again from there.
+ * @param headers of the first request, which say how it is to be answered
  * @param pause awaited when the first bytes are there; until then no more are read
  * @throws Error for every status but 200 and 206, and for other bytes than the file's
  */
 export async function downloadWhole(
   api: Api,
   file: FileJson,
-  pause: Promise<unknown> = Promise.resolve(),
+  { headers = {}, pause }: { headers?: Record<string, string>; pause?: Promise<unknown> } = {},
 ): Promise<WholeDownload> {
   const hash = createHash('sha256');
   let received = 0;
   for (let cut = 0; ; cut += 1) {
-    const response = await ask(api, file, received);
+    const response = await ask(api, file, received, headers);
     const expected = received === 0 ? 200 : 206;
     if (response.statusCode !== expected) {
       response.destroy();
@@ -49,11 +50,16 @@ class WrongBytes extends Error {
   override readonly name = 'WrongBytes';
 }
 
-async function ask({ origin, token = '' }: Api, file: FileJson, from: number): Promise<IncomingMessage> {
+async function ask(
+  { origin, token = '' }: Api,
+  file: FileJson,
+  from: number,
+  headers: Record<string, string>,
+): Promise<IncomingMessage> {
   const range = from === 0 ? {} : { Range: `bytes=${from}-` };
   const first = await answerOf(`${origin}/download/${file.id}`, {
     ...range,
-    ...(from > 0 && { 'If-Range': `"${file.sha256}"` }),
+    ...(from > 0 ? { 'If-Range': `"${file.sha256}"` } : headers),
     Authorization: `Bearer ${token}`,
   });
   if (first.statusCode !== 302) return first;
