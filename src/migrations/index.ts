@@ -6,6 +6,7 @@ import { PendingObjects1763700300000 } from './1763700300000-pending-objects.js'
 import { Credentials1763700400000 } from './1763700400000-credentials.js';
 import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
 import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
+import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Credentials1763700400000,
   AuditLog1763700500000,
   StoreTags1763700600000,
+  BlobTrash1763700700000,
 ];

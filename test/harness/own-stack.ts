@@ -22,7 +22,7 @@ export interface OwnStack {
  */
 export function useOwnStack(
   env: Record<string, string> = {},
-  { replicas, restart }: Pick<StackOptions, 'replicas' | 'restart'> = {},
+  { replicas, restart, s3 }: Pick<StackOptions, 'replicas' | 'restart' | 's3'> = {},
 ): OwnStack {
   const said: string[] = [];
   const own = { said } as unknown as { -readonly [K in keyof OwnStack]: OwnStack[K] };
@@ -36,6 +36,7 @@ export function useOwnStack(
       env,
       replicas,
       restart,
+      s3,
       onProgress: (line) => said.push(line),
     });
     own.anonymous = new Api(own.stack.publicUrl);

@@ -77,5 +77,6 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
+  exports: [AuditTrail],
 })
 export class AuthModule {}

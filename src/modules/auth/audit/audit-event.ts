@@ -16,6 +16,7 @@ export const AUDIT_ACTIONS = [
   'user.delete',
   'tenant.create',
   'tenant.change',
+  'file.verify',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
