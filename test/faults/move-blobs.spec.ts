@@ -90,6 +90,7 @@ describe.skipIf(!HAS_MINIO)('move-blobs', () => {
     await seed.query('DELETE FROM files');
     await seed.query('DELETE FROM blobs');
     await seed.query('DELETE FROM blob_trash');
+    await seed.query('DELETE FROM pending_objects');
     for (const path of await objectsIn(client).paths()) await client.removeObject(BUCKET, path);
     for (const path of await filesBelow(root()).paths()) await unlink(join(root(), path));
   });
@@ -217,7 +218,7 @@ describe.skipIf(!HAS_MINIO)('move-blobs', () => {
     expect((await toS3('--limit', '2')).summary).toMatchObject({ blobs: 1, moved: 1 });
     expect((await toS3()).summary).toMatchObject({ blobs: 0, moved: 0, failed: 0 });
     expect(await account()).toEqual(nothingWrong);
-  });
+  }, 180_000);
 
   it('an object that is lost, cut short or changed is told and left as it is; the rest is moved', async () => {
     const [lost, cut, changed, longer, good] = (await Promise.all(

@@ -13,7 +13,6 @@ export class Circuit {
   private failures = 0;
   private openUntil = 0;
   private trying = false;
-  private last: StoreAway | undefined;
 
   constructor(private readonly now: () => number = Date.now) {}
 
@@ -21,7 +20,7 @@ export class Circuit {
   async run<T>(work: () => Promise<T>): Promise<T> {
     const trial = this.failures >= FAILURES;
     if (trial && (this.trying || this.now() < this.openUntil)) {
-      throw new StoreAway('the store has been away a moment ago', { cause: this.last });
+      throw new StoreAway('the store has been away a moment ago');
     }
     if (trial) this.trying = true;
     try {
@@ -30,7 +29,6 @@ export class Circuit {
       return result;
     } catch (error) {
       // An answer is an answer, even one that says no.
-      if (error instanceof StoreAway) this.last = error;
       if (!(error instanceof StoreAway)) this.failures = 0;
       else if ((this.failures += 1) >= FAILURES) this.openUntil = this.now() + OPEN_FOR;
       throw error;
