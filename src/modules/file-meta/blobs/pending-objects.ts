@@ -12,6 +12,9 @@ export interface ObjectPlace {
 /** Seconds without a sign of life of its writer after which a pending object is swept. */
 const ABANDONED_AFTER = 3_600;
 
+/** Seconds after which a removal that has not come to its end is begun anew: its replica died, or its store was away. */
+const REMOVED_AGAIN_AFTER = 300;
+
 /** Objects of one sweep; the rest is the next one's. */
 const SWEEP_BATCH = 1_000;
 
@@ -23,7 +26,7 @@ interface Row {
 
 /**
  * Keeps account of objects that are being written and that no blob has yet. The row is there before the first byte and goes in
- * the transaction that publishes: so a row, once locked, proves that nothing refers to its object.
+ * the transaction that publishes: so a row, once claimed for removal, proves that nothing refers to its object, now or later.
  */
 @Injectable()
 export class PendingObjects {
@@ -56,7 +59,7 @@ export class PendingObjects {
    */
   async adopt(transaction: EntityManager, { volume, objectKey: key }: ObjectPlace): Promise<void> {
     const [, count] = await transaction.query<[unknown[], number]>(
-      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2',
+      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2 AND removing_at IS NULL',
       [volume, key],
     );
     if (count !== 1) throw new Error(`the object ${volume}/${key} is no longer pending`);
@@ -68,38 +71,54 @@ export class PendingObjects {
    */
   async discard({ volume, objectKey: key }: ObjectPlace): Promise<void> {
     try {
-      await this.removeLocked('volume = $1 AND storage_path = $2', [volume, key]);
+      const claimed = await this.claim('volume = $1 AND storage_path = $2', [volume, key]);
+      if (claimed !== undefined) await this.remove(claimed);
     } catch (error) {
       this.logger.warn(`left to the sweep: ${volume}/${key} (${String(error)})`);
     }
   }
 
   /**
-   * Removes what writers have left that are gone. Any number of replicas may do this at once.
+   * Removes what writers have left that are gone. Any number of replicas may do this at once. A volume that fails is left alone
+   * until the next sweep, and keeps nobody from sweeping the others.
    * @returns how many objects were removed
    */
   async sweep(): Promise<number> {
     let removed = 0;
+    const failing = new Set<string>();
     while (removed < SWEEP_BATCH) {
-      const found = await this.removeLocked(`seen_at < now() - make_interval(secs => $1)`, [ABANDONED_AFTER]);
-      if (!found) break;
-      removed += 1;
+      const claimed = await this.claim(
+        `volume <> ALL ($1) AND (removing_at < now() - make_interval(secs => $2)
+           OR removing_at IS NULL AND seen_at < now() - make_interval(secs => $3))`,
+        [[...failing], REMOVED_AGAIN_AFTER, ABANDONED_AFTER],
+      );
+      if (claimed === undefined) break;
+      try {
+        await this.remove(claimed);
+        removed += 1;
+      } catch (error) {
+        failing.add(claimed.volume);
+        this.logger.warn(`sweep of the volume ${claimed.volume} put off: ${String(error)}`);
+      }
     }
     if (removed > 0) this.logger.log(`swept ${removed} objects that nobody had published`);
     return removed;
   }
 
-  /** Bytes first, then the row, under its lock: killed in between, the next sweep finds the row again. */
-  private removeLocked(condition: string, values: unknown[]): Promise<boolean> {
-    return this.database.transaction(async (transaction) => {
-      const [row] = await transaction.query<Row[]>(
-        `SELECT id, volume, storage_path FROM pending_objects WHERE ${condition} LIMIT 1 FOR UPDATE SKIP LOCKED`,
-        values,
-      );
-      if (row === undefined) return false;
-      await this.volumes.get(row.volume).store.remove(objectKey(row.storage_path));
-      await transaction.query('DELETE FROM pending_objects WHERE id = $1', [row.id]);
-      return true;
-    });
+  /** Takes one row for removal: from now on nobody publishes its object, and for a while nobody else removes it. */
+  private async claim(condition: string, values: unknown[]): Promise<Row | undefined> {
+    const [[row]] = await this.database.query<[Row[], number]>(
+      `UPDATE pending_objects SET removing_at = now()
+       WHERE id = (SELECT id FROM pending_objects WHERE ${condition} LIMIT 1 FOR UPDATE SKIP LOCKED)
+       RETURNING id, volume, storage_path`,
+      values,
+    );
+    return row;
+  }
+
+  /** Bytes first, then the row: killed in between, a later sweep finds the row again. No connection waits for the store. */
+  private async remove({ id, volume, storage_path: path }: Row): Promise<void> {
+    await this.volumes.get(volume).store.remove(objectKey(path));
+    await this.database.query('DELETE FROM pending_objects WHERE id = $1', [id]);
   }
 }
