@@ -15,6 +15,7 @@ export class BlobTrash1763700700000 implements MigrationInterface {
         storage_path varchar(128) NOT NULL,
         reason varchar(16) NOT NULL CHECK (reason IN ('moved', 'unreferenced')),
         trashed_at timestamptz NOT NULL DEFAULT now(),
+        removing_at timestamptz,
         UNIQUE (volume, storage_path)
       )`);
     await runner.query('CREATE INDEX blob_trash_since ON blob_trash (trashed_at)');

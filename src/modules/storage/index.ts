@@ -5,7 +5,7 @@ export { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
 export type { Representation } from './delivery/representation.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
-export { contentMissing, insufficientStorage } from './storage.problems.js';
+export { contentMissing, insufficientStorage, isContentMissing } from './storage.problems.js';
 export {
   type ObjectVerdict,
   OBJECT_VERDICTS,

@@ -3,6 +3,7 @@ import { finished } from 'node:stream/promises';
 import { type ContentFacts, ContentDigest } from './content-digest.js';
 import type { ObjectKey } from './object-key.js';
 import { ObjectNotFound, type ObjectStore } from './object-store.js';
+import { isContentMissing } from './storage.problems.js';
 
 /** What became of an object that was stored with these facts. */
 export const OBJECT_VERDICTS = ['intact', 'missing', 'size-differs', 'hash-differs'] as const;
@@ -37,6 +38,8 @@ export async function verifyObject(
     };
   } catch (error) {
     if (error instanceof ObjectNotFound) return { verdict: 'missing' };
+    // It has changed since its size was asked for.
+    if (isContentMissing(error)) return { verdict: 'size-differs' };
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { isUnavailable } from '../../../common/problems/index.js';
 import {
   ContentDigest,
   type ContentFacts,
@@ -26,7 +27,8 @@ export class BlobWriter {
 
   /**
    * @param volume its name
-   * @throws Problem `insufficient-storage` (507), AbortError, or what `source` fails with; then nothing is left
+   * @throws Problem `insufficient-storage` (507), AbortError, or what `source` fails with: then nothing is left; `dependency-unavailable`
+   *   (503): then the sweep finds what is left
    */
   async write(
     tenantId: string,
@@ -43,7 +45,8 @@ export class BlobWriter {
       const storeTag = await store.write(place.objectKey, digest.through(source), signal);
       return { ...digest.facts(), ...place, storeTag };
     } catch (error) {
-      await this.pending.discard(place);
+      // A store that is away may yet finish what it was sent: removed at once, that would come to be after its row has gone.
+      if (!isUnavailable(error)) await this.pending.discard(place);
       throw error instanceof VolumeFull ? insufficientStorage(error) : error;
     } finally {
       stop();

@@ -18,7 +18,7 @@ const TOUCH_INTERVAL = 5 * 60_000;
 
 /**
  * Keeps account of objects that are being written and that no blob has yet. The row is there before the first byte and goes in
- * the transaction that publishes: so a row, once locked, proves that nothing refers to its object.
+ * the transaction that publishes: so a row, once claimed for removal, proves that nothing refers to its object, now or later.
  */
 @Injectable()
 export class PendingObjects {
@@ -58,7 +58,7 @@ export class PendingObjects {
    */
   async adopt(transaction: EntityManager, { volume, objectKey: key }: ObjectPlace): Promise<void> {
     const [, count] = await transaction.query<[unknown[], number]>(
-      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2',
+      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2 AND removing_at IS NULL',
       [volume, key],
     );
     if (count !== 1) throw new Error(`the object ${volume}/${key} is no longer pending`);

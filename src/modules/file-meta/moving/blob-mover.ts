@@ -1,7 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { type Announce, RevokingTransaction, type Subject } from '../../../common/revocation/index.js';
-import { type ObjectKey, ObjectNotFound, openWhole, verifyObject, Volumes } from '../../storage/index.js';
+import {
+  isContentMissing,
+  type ObjectKey,
+  ObjectNotFound,
+  openWhole,
+  verifyObject,
+  Volumes,
+} from '../../storage/index.js';
 import { BlobTrash } from '../blobs/blob-trash.js';
 import { BlobWriter, type StoredContent } from '../blobs/blob-writer.js';
 import { PendingObjects } from '../blobs/pending-objects.js';
@@ -81,6 +88,7 @@ export class BlobMover {
       return await this.writer.write(blob.tenantId, to, source, signal);
     } catch (error) {
       if (error instanceof ObjectNotFound) throw new Faulty('missing');
+      if (isContentMissing(error)) throw new Faulty('size-differs');
       if (broken !== undefined && !signal.aborted) throw new Faulty('unreadable');
       throw error;
     }

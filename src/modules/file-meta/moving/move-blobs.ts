@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { dependencyUnavailable, toProblem } from '../../../common/problems/index.js';
+import { isUnavailable, toProblem } from '../../../common/problems/index.js';
 import { errorChain } from '../../../common/telemetry/error-chain.js';
 import { Volumes } from '../../storage/index.js';
 import { BlobMover, type MoveOutcome, type PlacedBlob } from './blob-mover.js';
@@ -47,8 +47,8 @@ export class MoveRefused extends Error {
 const AT_ONCE = 4;
 /** Milliseconds between two lines about the progress. */
 const LINE_INTERVAL = 5_000;
-/** Milliseconds before a blob is tried again, when a store, PostgreSQL or Redis is away for a moment. */
-const PAUSES = [500, 2_000, 5_000];
+/** Milliseconds before a blob is tried again, when a store, PostgreSQL or Redis is away for a moment or its bytes break off. */
+const PAUSES = [500, 3_000];
 
 /** Moves the blobs of one volume to another: the operator's command. */
 @Injectable()
@@ -148,14 +148,14 @@ export class MoveBlobs {
 
   private async moveOne(blob: PlacedBlob, to: string, signal: AbortSignal): Promise<MoveOutcome> {
     for (let attempt = 0; ; attempt += 1) {
+      const pause = PAUSES[attempt];
       try {
-        return await this.mover.move(blob, to, signal);
+        const outcome = await this.mover.move(blob, to, signal);
+        if (outcome !== 'unreadable' || pause === undefined) return outcome;
       } catch (error) {
-        const pause = PAUSES[attempt];
-        if (pause === undefined || signal.aborted || toProblem(error).kind !== dependencyUnavailable)
-          throw error;
-        await sleep(pause, undefined, { signal });
+        if (pause === undefined || signal.aborted || !isUnavailable(toProblem(error))) throw error;
       }
+      await sleep(pause, undefined, { signal });
     }
   }
 }

@@ -1,20 +1,25 @@
-import { createHash } from 'node:crypto';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { S3Volume } from '../../../../common/config/config.js';
 import type { ByteRange } from '../../../../common/http/index.js';
 import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
-import { partsOf } from './part-source.js';
+import { contentMissing } from '../../storage.problems.js';
+import {
+  abortUpload,
+  MultipartUpload,
+  NEW_ONLY,
+  WRITE_PATIENCE,
+  WRITE_RETRY_FOR,
+} from './multipart-upload.js';
+import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
-import { completedTag, incompleteUploads, uploadIdOf } from './s3-documents.js';
+import { incompleteUploads } from './s3-documents.js';
 import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
 /** Smaller parts are refused, except the last. */
 const MIN_PART = 5 * 2 ** 20;
 /** An upload has at most this many parts. */
 const MAX_PARTS = 10_000;
-/** Milliseconds without a byte while a part of 5 MiB or more is on its way. */
-const PART_PATIENCE = 15_000;
 
 /** Objects in a bucket, below the volume's prefix. */
 export class S3ObjectStore extends ObjectStore {
@@ -26,27 +31,25 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
-    let uploadId: string | undefined;
-    const etags: string[] = [];
+    const name = this.nameOf(key);
+    const upload = new MultipartUpload(this.client, name);
     try {
-      for await (const { bytes, last } of partsOf(addAbortSignal(signal, source), partSize)) {
-        if (last && uploadId === undefined) {
-          return await this.put(key, bytes, signal);
-        }
-        uploadId ??= await this.begin(key, signal);
-        etags.push(await this.putPart(key, uploadId, etags.length + 1, bytes, signal));
-      }
-      return await this.complete(key, uploadId ?? '', etags, signal);
+      const whole = await unlessEnded(
+        [signal, upload.failed],
+        sendParts(addAbortSignal(signal, source), upload),
+      );
+      // From here on there is no way back: who gives up now would not know what there is.
+      return await (whole === undefined ? upload.complete() : this.put(name, whole));
     } catch (error) {
       source.destroy();
-      if (uploadId !== undefined) await this.abort(key, uploadId);
+      await upload.abort();
       throw translate(error);
     }
   }
 
   override async read(key: ObjectKey, { first, last }: ByteRange, signal: AbortSignal): Promise<Readable> {
-    const response = await this.client
-      .send({
+    const { headers, body } = await this.client
+      .open({
         method: 'GET',
         key: this.nameOf(key),
         headers: { Range: `bytes=${first}-${last}` },
@@ -57,12 +60,12 @@ export class S3ObjectStore extends ObjectStore {
       .catch((error: unknown) => {
         throw translate(error);
       });
-    const length = Number(response.headers['content-length']);
-    if (length !== last - first + 1) {
-      response.destroy();
-      throw new Error(`the store sends ${length} bytes of ${last - first + 1}`);
+    const range = headers['content-range'] ?? '';
+    if (!range.startsWith(`bytes ${first}-${last}/`)) {
+      body.destroy();
+      throw contentMissing(new Error(`the store sends "${range}" of ${this.volume.name}/${key}`));
     }
-    return addAbortSignal(signal, response);
+    return addAbortSignal(signal, body);
   }
 
   override async size(key: ObjectKey): Promise<number> {
@@ -75,107 +78,30 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async remove(key: ObjectKey): Promise<void> {
+    const name = this.nameOf(key);
     try {
-      for (const uploadId of await this.incompleteOf(key)) await this.abort(key, uploadId);
-      await this.client.ask({
-        method: 'DELETE',
-        key: this.nameOf(key),
-        expect: [200, 204, 404],
-        idempotent: true,
-      });
+      for (const id of await this.incompleteOf(name)) await abortUpload(this.client, name, id);
+      await this.client.ask({ method: 'DELETE', key: name, expect: [200, 204, 404], idempotent: true });
     } catch (error) {
       throw translate(error);
     }
   }
 
-  private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<string | undefined> {
+  private async put(name: string, part: Part): Promise<string | undefined> {
     const { headers } = await this.client.ask({
       method: 'PUT',
-      key: this.nameOf(key),
-      headers: { ...NEW_ONLY, 'Content-MD5': md5(bytes) },
-      body: bytes,
+      key: name,
+      headers: NEW_ONLY,
+      body: part.bytes,
+      sha256: part.sha256(),
       expect: [200],
-      signal,
-      patience: PART_PATIENCE,
+      patience: WRITE_PATIENCE,
+      retryFor: WRITE_RETRY_FOR,
     });
     return headers.etag;
   }
 
-  private async begin(key: ObjectKey, signal: AbortSignal): Promise<string> {
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.nameOf(key),
-      query: 'uploads=',
-      expect: [200],
-      signal,
-    });
-    return uploadIdOf(body);
-  }
-
-  /** May be sent again: a part replaces itself. @returns its ETag */
-  private async putPart(
-    key: ObjectKey,
-    uploadId: string,
-    number: number,
-    bytes: Buffer,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { headers } = await this.client.ask({
-      method: 'PUT',
-      key: this.nameOf(key),
-      query: `partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`,
-      headers: { 'Content-MD5': md5(bytes) },
-      body: bytes,
-      expect: [200],
-      signal,
-      idempotent: true,
-      patience: PART_PATIENCE,
-    });
-    return headers.etag ?? '';
-  }
-
-  private async complete(
-    key: ObjectKey,
-    uploadId: string,
-    etags: readonly string[],
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const parts = etags.map(
-      (etag, index) =>
-        `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,
-    );
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.nameOf(key),
-      query: `uploadId=${encodeURIComponent(uploadId)}`,
-      headers: { ...NEW_ONLY, 'Content-Type': 'application/xml' },
-      body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
-      expect: [200],
-      signal,
-      // The store may put gigabytes together before it answers.
-      patience: 60_000,
-    });
-    // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
-    const code = /<Error>.*?<Code>([^<]*)<\/Code>/s.exec(body)?.[1];
-    if (code !== undefined) throw new StoreError(code, `the upload was not completed: ${code}`);
-    return completedTag(body);
-  }
-
-  private async abort(key: ObjectKey, uploadId: string): Promise<void> {
-    await this.client
-      .ask({
-        method: 'DELETE',
-        key: this.nameOf(key),
-        query: `uploadId=${encodeURIComponent(uploadId)}`,
-        expect: [200, 204, 404],
-        idempotent: true,
-      })
-      // What is left is found by `remove`, or goes by the bucket's lifecycle.
-      .catch(() => undefined);
-  }
-
-  private async incompleteOf(key: ObjectKey): Promise<string[]> {
-    const name = this.nameOf(key);
+  private async incompleteOf(name: string): Promise<string[]> {
     const { body } = await this.client.ask({
       method: 'GET',
       query: `prefix=${encodeURIComponent(name)}&uploads=`,
@@ -190,31 +116,69 @@ export class S3ObjectStore extends ObjectStore {
   }
 }
 
-/** A write never replaces an object (RFC 9110 §13.1.2). */
-const NEW_ONLY = { 'If-None-Match': '*' };
-
-/** Grows, so that 10,000 parts hold the 5 TiB that an object may have, and small uploads need little memory. */
-function partSize(index: number): number {
-  const step = Math.floor((index * 8) / MAX_PARTS);
-  return MIN_PART * 4 ** step;
+/** @returns the one part that a small object is, instead of sending it */
+async function sendParts(source: Readable, upload: MultipartUpload): Promise<Part | undefined> {
+  const parts = new Parts(source, partSize);
+  let first = true;
+  for await (const { part, last } of parts.read()) {
+    if (first && last) return part;
+    first = false;
+    await upload.send(part, () => {
+      parts.put(part);
+    });
+  }
+  return undefined;
 }
 
-function md5(bytes: Buffer): string {
-  return createHash('md5').update(bytes).digest('base64');
+/** @throws AbortError or the reason of the second as soon as one is aborted, whatever `work` is waiting for */
+async function unlessEnded<T>([aborted, failed]: [AbortSignal, AbortSignal], work: Promise<T>): Promise<T> {
+  const listening = new AbortController();
+  const ended = new Promise<never>((_, reject) => {
+    const { signal } = listening;
+    const abort = (): void => {
+      reject(new DOMException('aborted', 'AbortError'));
+    };
+    if (aborted.aborted) abort();
+    aborted.addEventListener('abort', abort, { signal });
+    failed.addEventListener(
+      'abort',
+      () => {
+        reject(failed.reason as Error);
+      },
+      { signal },
+    );
+  });
+  try {
+    return await Promise.race([work, ended]);
+  } finally {
+    listening.abort();
+  }
+}
+
+/**
+ * Small for the first 5 GiB, so that uploads need little memory; then twice as large after each 1,000 parts, up to 80 MiB: more
+ * than half a TiB in all.
+ * @throws VolumeFull when the object has too many parts
+ */
+function partSize(index: number): number {
+  if (index >= MAX_PARTS) throw new VolumeFull('an object of this volume has at most 10,000 parts');
+  return MIN_PART * 2 ** Math.min(4, Math.floor(index / 1_000));
 }
 
 const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
 const FULL = new Set([
   'XMinioStorageFull',
-  'QuotaExceeded',
-  'EntityTooLarge',
   'XMinioAdminBucketQuotaExceeded',
+  'QuotaExceeded',
+  'InsufficientStorage',
+  'EntityTooLarge',
 ]);
 
 function translate(error: unknown): unknown {
   if (error instanceof StoreAway) return storeProblem(error);
   if (!(error instanceof StoreError)) return error;
+  if (error.code === 'InvalidRange') return contentMissing(error);
   if (TAKEN.has(error.code)) return new ObjectExists('the key is taken', { cause: error });
   if (MISSING.has(error.code)) return new ObjectNotFound('no such object', { cause: error });
   if (FULL.has(error.code)) return new VolumeFull('no room', { cause: error });

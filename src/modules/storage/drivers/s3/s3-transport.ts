@@ -5,42 +5,48 @@ import { StoreAway } from './store-problems.js';
 
 /** What one request may take. */
 export interface RequestLimits {
-  /** Milliseconds without a byte in either direction, connecting included. */
+  /** Milliseconds without a byte in either direction until the answer begins, connecting included. */
   readonly patience: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** minio's client takes no signal and no deadline: they come to the transport beside it. */
-const limits = new AsyncLocalStorage<RequestLimits>();
-
-export function withLimits<T>(given: RequestLimits, work: () => Promise<T>): Promise<T> {
-  return limits.run(given, work);
+interface Exchange extends RequestLimits {
+  readonly answered: (response: IncomingMessage) => void;
 }
 
-/** Statuses that say "not now". */
-const AWAY = new Set([429, 500, 502, 503, 504]);
+/** minio's client takes no signal and no deadline, and has its own opinion of answers: these go beside it. */
+const exchanges = new AsyncLocalStorage<Exchange>();
+
+/**
+ * @param send makes one request with minio's client
+ * @returns the answer, whatever its status; its body is to be read or destroyed
+ */
+export function exchange(limits: RequestLimits, send: () => Promise<unknown>): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    // What minio's client makes of the answer comes later, or never: it is not heard any more.
+    void exchanges.run({ ...limits, answered: resolve }, () => send().catch(reject));
+  });
+}
 
 type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
 
-/** Node's http or https with deadlines; an answer that says "not now" is read to its end and becomes a `StoreAway`. */
+/** Node's http or https, for minio's client within an `exchange`. */
 export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 'request'> {
   const { request } = protocol === 'https:' ? https : http;
-  const limited: Request = (options, onResponse) => {
-    const { patience, signal } = limits.getStore() ?? { patience: 5_000, signal: undefined };
-    const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
-      const status = response.statusCode ?? 0;
-      if (!AWAY.has(status)) {
-        onResponse(response);
-        return;
-      }
-      // A body that nobody reads would keep its connection for ever.
-      response.on('error', () => undefined).resume();
-      outgoing.emit('error', new StoreAway(`the store answered ${status}`));
+  const limited: Request = (options) => {
+    const current = exchanges.getStore();
+    if (current === undefined) throw new Error('a request outside an exchange');
+    const { patience, signal, answered } = current;
+    const outgoing = request({ ...options, timeout: patience, ...(signal && { signal }) }, (response) => {
+      // From here on the reader of the body waits, or does not.
+      response.setTimeout(0);
+      // A body that arrives after the request was given up.
+      response.on('error', () => undefined);
+      answered(response);
     });
-    outgoing.setTimeout(patience, () => {
+    return outgoing.once('timeout', () => {
       outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
     });
-    return outgoing;
   };
   // minio's client calls it in this form only.
   return { request: limited as typeof http.request };
