@@ -75,7 +75,7 @@ describe('loadConfig', () => {
     ['OIDC_ISSUERS', '[{hunter2}]'],
     ['DEFAULT_VOLUME', 'hunter2'],
     ['UPLOAD_MAX_SIZE', '5GiB'],
-    ['BLOB_TRASH_DAYS', '0'],
+    ['BLOB_TRASH_DAYS', '0.5'],
     ['BLOB_TRASH_DAYS', '-7'],
     ['BLOB_TRASH_DAYS', '36501'],
     ['BLOB_TRASH_DAYS', '1 day'],
