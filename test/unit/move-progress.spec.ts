@@ -10,7 +10,7 @@ describe('MoveProgress', () => {
     expect(progress.line()).toBe('0 of 4 blobs, 0.0 MiB of 40.0 GiB, 0.0 MiB/s');
     progress.add(100 * MIB);
     now += 10_000;
-    expect(progress.line()).toBe('1 of 4 blobs, 100.0 MiB of 40.0 GiB, 10.0 MiB/s, about 1.1 h left');
+    expect(progress.line()).toBe('1 of 4 blobs, 100.0 MiB of 40.0 GiB, 10.0 MiB/s, about 69 min left');
     progress.add(36 * 1_024 * MIB);
     now += 600_000;
     expect(progress.line()).toBe('2 of 4 blobs, 36.1 GiB of 40.0 GiB, 60.6 MiB/s, about 66 s left');
