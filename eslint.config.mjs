@@ -31,6 +31,7 @@ export default defineConfig(
       'src/main.ts',
       'src/worker.ts',
       'src/migrate.ts',
+      'src/move-blobs.ts',
       'ormconfig.ts',
       'scripts/**',
       'test/**',

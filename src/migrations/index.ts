@@ -5,7 +5,9 @@ import { FileLists1763700200000 } from './1763700200000-file-lists.js';
 import { PendingObjects1763700300000 } from './1763700300000-pending-objects.js';
 import { Credentials1763700400000 } from './1763700400000-credentials.js';
 import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
+import { RemovedObjects1763700650000 } from './1763700650000-removed-objects.js';
 import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
+import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -16,4 +18,6 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Credentials1763700400000,
   AuditLog1763700500000,
   StoreTags1763700600000,
+  RemovedObjects1763700650000,
+  BlobTrash1763700700000,
 ];

@@ -23,6 +23,8 @@ export interface SharedStack {
   readonly redisUrl: string;
   readonly jwtSecretFile: string;
   readonly dataDir: string;
+  /** How the store is reached: S3_ENDPOINT and the keys; empty where there is none. */
+  readonly store: Readonly<Record<string, string>>;
   readonly admin: { readonly email: string; readonly password: string };
 }
 
@@ -95,6 +97,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     redisUrl: stack.redisUrl,
     jwtSecretFile: stack.env.JWT_SECRET_FILE ?? '',
     dataDir,
+    store: Object.fromEntries(Object.entries(stack.env).filter(([name]) => name.startsWith('S3_'))),
     admin,
   });
   return async () => {

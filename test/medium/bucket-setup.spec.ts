@@ -264,7 +264,7 @@ describe.skipIf(!HAS_VERSITYGW)('a bucket on another engine (versitygw)', () => 
 
   it('gives no credentials, and that is known without asking it', async () => {
     const of = volume();
-    const buckets = new Buckets({ volumes: [of], defaultVolume: of.name });
+    const buckets = new Buckets({ volumes: [of], defaultVolume: of.name, blobTrashDays: 30 });
     await buckets.get(of.name)?.setUp();
     const request = {
       objects: [{ volume: of.name, key: newObjectKey('1') }],

@@ -10,7 +10,9 @@ describe.skipIf(!HAS_MINIO)('credentials of a store', () => {
   const minio = useMinio();
 
   const issue = (volume: S3Volume, files = 1) =>
-    new ObjectCredentials(new Buckets({ volumes: [volume], defaultVolume: volume.name })).issue({
+    new ObjectCredentials(
+      new Buckets({ volumes: [volume], defaultVolume: volume.name, blobTrashDays: 30 }),
+    ).issue({
       objects: Array.from({ length: files }, () => ({ volume: volume.name, key: newObjectKey('1') })),
       ttl: 900,
       rightEndsAt: null,

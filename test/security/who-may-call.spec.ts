@@ -220,6 +220,12 @@ const TABLE: readonly Row[] = [
     request: async (world) => json({ fileIds: [await file(world)] }),
     statuses: ofOwner(422),
   },
+  {
+    route: 'post /api/v1/files/{id}/verify',
+    object: file,
+    request: () => ({ method: 'POST' }),
+    statuses: people(403, { admin: 200, operator: 404, foreignAdmin: 404 }),
+  },
   { route: 'get /download/{fileId}', scope: 'download', object: file, statuses: ofOwner(200) },
 ];
 

@@ -33,7 +33,7 @@ const BUCKET: S3Volume = {
 };
 
 function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery']) {
-  const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3' };
+  const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3', blobTrashDays: 30 };
   const { default: volume } = new Volumes(config, new Buckets(config));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
 }

@@ -85,6 +85,10 @@ describe('loadConfig', () => {
     ['OIDC_ISSUERS', '[{hunter2}]'],
     ['DEFAULT_VOLUME', 'hunter2'],
     ['UPLOAD_MAX_SIZE', '5GiB'],
+    ['BLOB_TRASH_DAYS', '0.5'],
+    ['BLOB_TRASH_DAYS', '-7'],
+    ['BLOB_TRASH_DAYS', '36501'],
+    ['BLOB_TRASH_DAYS', '1 day'],
     ['LOG_LEVEL', 'loud'],
   ])('refuses %s=%s by name and never repeats the value', (name, value) => {
     const message = messageOf({ ...LEAST, [name]: value });
@@ -189,6 +193,21 @@ describe('loadConfig', () => {
     const volume = { name: 'local', driver: 's3', endpoint: 'https://x', bucket: 'abc' };
     const VOLUMES = JSON.stringify([{ ...volume, accessKey: 'a', secretKey: 'b', caFile: path }]);
     expect(messageOf({ ...LEAST, VOLUMES })).toBe(`VOLUMES [0] caFile ${wrong}`);
+  });
+
+  it('keeps the trash at least as long as a presigned URL lives', () => {
+    const store = {
+      S3_ENDPOINT: 'http://store',
+      S3_ACCESS_KEY: 'a',
+      S3_SECRET_KEY: 'b',
+      S3_URL_TTL: '172801',
+    };
+    expect(messageOf({ ...LEAST, ...store, BLOB_TRASH_DAYS: '2' })).toBe(
+      'BLOB_TRASH_DAYS must be at least as long as the presigned URLs of every volume live',
+    );
+    expect(loadConfig({ ...LEAST, ...store, BLOB_TRASH_DAYS: '3' }).storage.blobTrashDays).toBe(3);
+    expect(loadConfig({ ...LEAST, BLOB_TRASH_DAYS: '1' }).storage.blobTrashDays).toBe(1);
+    expect(loadConfig(LEAST).storage.blobTrashDays).toBe(30);
   });
 
   it('reads a secret from NAME_FILE', () => {

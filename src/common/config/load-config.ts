@@ -28,6 +28,8 @@ const SECRETS = [
   'ADMIN_INITIAL_PASSWORD',
 ] as const;
 
+const SECONDS_A_DAY = 86_400;
+
 const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|minio|test|123)+$|^(.)\2*$/i;
 
 function isPlaceholder(secret: string): boolean {
@@ -87,6 +89,7 @@ const schema = z
     S3_CA_FILE: certificateFile.optional(),
     S3_DELIVERY: s3Delivery.default('auto'),
     S3_URL_TTL: wholeNumber(1, 604_800).default(300),
+    BLOB_TRASH_DAYS: wholeNumber(1, 36_500).default(30),
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
     RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
     RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
@@ -108,6 +111,14 @@ const schema = z
     for (const variable of ['S3_ACCESS_KEY', 'S3_SECRET_KEY'] as const) {
       if (env.S3_ENDPOINT !== undefined && env[variable] === undefined)
         context.addIssue({ code: 'custom', path: [variable], message: 'is missing: S3_ENDPOINT is set' });
+    }
+    const longestUrl = Math.max(...volumesOf(env).map((volume) => ('urlTtl' in volume ? volume.urlTtl : 0)));
+    if (env.BLOB_TRASH_DAYS * SECONDS_A_DAY < longestUrl) {
+      context.addIssue({
+        code: 'custom',
+        path: ['BLOB_TRASH_DAYS'],
+        message: 'must be at least as long as the presigned URLs of every volume live',
+      });
     }
     const names = volumesOf(env).map(({ name }) => name);
     if (new Set(names).size < names.length)
@@ -209,7 +220,11 @@ export function loadConfig(environment: Environment): Config {
       sessionTtl: env.SESSION_TTL,
     },
     oidc: { issuers: env.OIDC_ISSUERS },
-    storage: { volumes: volumesOf(env), defaultVolume: env.DEFAULT_VOLUME },
+    storage: {
+      volumes: volumesOf(env),
+      defaultVolume: env.DEFAULT_VOLUME,
+      blobTrashDays: env.BLOB_TRASH_DAYS,
+    },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
     throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
     log: { level: env.LOG_LEVEL },

@@ -56,6 +56,10 @@ export function unavailable(dependency: string, cause: unknown): Problem {
   });
 }
 
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof Problem && error.kind === dependencyUnavailable;
+}
+
 export function preconditionFailed(): Problem {
   return new Problem(preconditionFailedKind);
 }

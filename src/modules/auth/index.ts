@@ -10,4 +10,4 @@ export { type Actor, Acting } from './principals/actor.js';
 export { Caller, CallingUser } from './principals/caller.decorator.js';
 export type { Permission } from './principals/permissions.js';
 export { ANONYMOUS, type Principal, type Role, ROLES, type UserPrincipal } from './principals/principal.js';
-export { RequirePermission } from './principals/require-permission.js';
+export { RequirePermission, RequireRole } from './principals/require-permission.js';

@@ -7,6 +7,18 @@ export type { Representation } from './delivery/representation.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';
 export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
-export { contentMissing, credentialsUnavailable, insufficientStorage } from './storage.problems.js';
+export {
+  contentMissing,
+  credentialsUnavailable,
+  insufficientStorage,
+  isContentMissing,
+} from './storage.problems.js';
+export {
+  type ObjectVerdict,
+  OBJECT_VERDICTS,
+  openWhole,
+  verifyObject,
+  type Verification,
+} from './verify-object.js';
 export { StorageModule } from './storage.module.js';
 export { type Volume, Volumes } from './volumes.js';

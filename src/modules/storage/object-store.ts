@@ -25,6 +25,8 @@ export abstract class ObjectStore {
    * @returns the store's own entity tag of the object, as it would send it, where it has one
    * @throws ObjectExists when the key is taken, and leaves that object as it is
    * @throws VolumeFull when there is no room
+   * @throws Problem `dependency-unavailable` (503) when the store is away; what it has then is not known, and may come to be later:
+   *   that is for `remove`, after a while
    */
   abstract write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined>;
 
@@ -41,6 +43,6 @@ export abstract class ObjectStore {
    */
   abstract size(key: ObjectKey): Promise<number>;
 
-  /** Removes the object and what an interrupted write of it has left. One that does not exist is no error. */
+  /** Removes the object and what interrupted writes of it have left. One that does not exist is no error. */
   abstract remove(key: ObjectKey): Promise<void>;
 }

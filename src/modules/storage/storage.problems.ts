@@ -26,6 +26,10 @@ export function contentMissing(cause: unknown): Problem {
   return new Problem(contentMissingKind, { cause });
 }
 
+export function isContentMissing(error: unknown): boolean {
+  return error instanceof Problem && error.kind === contentMissingKind;
+}
+
 export function insufficientStorage(cause: unknown): Problem {
   return new Problem(insufficientStorageKind, { cause });
 }

@@ -49,6 +49,15 @@ export class Volumes {
     this.default = this.get(config.defaultVolume);
   }
 
+  get names(): readonly string[] {
+    return [...this.volumes.keys()];
+  }
+
+  /** By a name that a caller gave. */
+  find(name: string): Volume | undefined {
+    return this.volumes.get(name);
+  }
+
   /** @throws Error when a blob names a volume that the configuration no longer has: an operator's mistake */
   get(name: string): Volume {
     const volume = this.volumes.get(name);

@@ -17,6 +17,7 @@ export const AUDIT_ACTIONS = [
   'tenant.create',
   'tenant.change',
   'storage.credentials',
+  'file.verify',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

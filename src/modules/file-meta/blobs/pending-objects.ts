@@ -1,7 +1,8 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
-import { type ObjectKey, objectKey, Volumes } from '../../storage/index.js';
+import type { ObjectKey } from '../../storage/index.js';
+import { ObjectRemoval } from './object-removal.js';
 
 /** An object by the name of its volume and its key. */
 export interface ObjectPlace {
@@ -12,18 +13,12 @@ export interface ObjectPlace {
 /** Seconds without a sign of life of its writer after which a pending object is swept. */
 const ABANDONED_AFTER = 3_600;
 
-/** Objects of one sweep; the rest is the next one's. */
-const SWEEP_BATCH = 1_000;
-
-interface Row {
-  id: string;
-  volume: string;
-  storage_path: string;
-}
+/** Milliseconds between two signs of life: many fit in the time after which one is missed. */
+const TOUCH_INTERVAL = 5 * 60_000;
 
 /**
  * Keeps account of objects that are being written and that no blob has yet. The row is there before the first byte and goes in
- * the transaction that publishes: so a row, once locked, proves that nothing refers to its object.
+ * the transaction that publishes: so a row, once claimed for removal, proves that nothing refers to its object, now or later.
  */
 @Injectable()
 export class PendingObjects {
@@ -31,7 +26,7 @@ export class PendingObjects {
 
   constructor(
     @InjectDataSource() private readonly database: DataSource,
-    private readonly volumes: Volumes,
+    private readonly removal: ObjectRemoval,
   ) {}
 
   /** Before the first byte. */
@@ -42,12 +37,19 @@ export class PendingObjects {
     );
   }
 
-  /** A sign of life of the writer: more often than `ABANDONED_AFTER`. */
-  async touch({ volume, objectKey: key }: ObjectPlace): Promise<void> {
-    await this.database.query(
-      'UPDATE pending_objects SET seen_at = now() WHERE volume = $1 AND storage_path = $2',
-      [volume, key],
-    );
+  /** Signs of life of the writer, until what is returned is called. */
+  keepAlive({ volume, objectKey: key }: ObjectPlace): () => void {
+    const timer = setInterval(() => {
+      this.database
+        .query('UPDATE pending_objects SET seen_at = now() WHERE volume = $1 AND storage_path = $2', [
+          volume,
+          key,
+        ])
+        .catch(() => undefined);
+    }, TOUCH_INTERVAL);
+    return () => {
+      clearInterval(timer);
+    };
   }
 
   /**
@@ -56,7 +58,7 @@ export class PendingObjects {
    */
   async adopt(transaction: EntityManager, { volume, objectKey: key }: ObjectPlace): Promise<void> {
     const [, count] = await transaction.query<[unknown[], number]>(
-      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2',
+      'DELETE FROM pending_objects WHERE volume = $1 AND storage_path = $2 AND removing_at IS NULL',
       [volume, key],
     );
     if (count !== 1) throw new Error(`the object ${volume}/${key} is no longer pending`);
@@ -68,38 +70,16 @@ export class PendingObjects {
    */
   async discard({ volume, objectKey: key }: ObjectPlace): Promise<void> {
     try {
-      await this.removeLocked('volume = $1 AND storage_path = $2', [volume, key]);
+      await this.removal.removeOne('pending_objects', 'o.volume = $1 AND o.storage_path = $2', [volume, key]);
     } catch (error) {
       this.logger.warn(`left to the sweep: ${volume}/${key} (${String(error)})`);
     }
   }
 
-  /**
-   * Removes what writers have left that are gone. Any number of replicas may do this at once.
-   * @returns how many objects were removed
-   */
-  async sweep(): Promise<number> {
-    let removed = 0;
-    while (removed < SWEEP_BATCH) {
-      const found = await this.removeLocked(`seen_at < now() - make_interval(secs => $1)`, [ABANDONED_AFTER]);
-      if (!found) break;
-      removed += 1;
-    }
+  /** Removes what writers have left that are gone. */
+  async sweep(signal: AbortSignal): Promise<void> {
+    const isDue = 'o.seen_at < now() - make_interval(secs => $2)';
+    const removed = await this.removal.sweep('pending_objects', isDue, ABANDONED_AFTER, signal);
     if (removed > 0) this.logger.log(`swept ${removed} objects that nobody had published`);
-    return removed;
-  }
-
-  /** Bytes first, then the row, under its lock: killed in between, the next sweep finds the row again. */
-  private removeLocked(condition: string, values: unknown[]): Promise<boolean> {
-    return this.database.transaction(async (transaction) => {
-      const [row] = await transaction.query<Row[]>(
-        `SELECT id, volume, storage_path FROM pending_objects WHERE ${condition} LIMIT 1 FOR UPDATE SKIP LOCKED`,
-        values,
-      );
-      if (row === undefined) return false;
-      await this.volumes.get(row.volume).store.remove(objectKey(row.storage_path));
-      await transaction.query('DELETE FROM pending_objects WHERE id = $1', [row.id]);
-      return true;
-    });
   }
 }

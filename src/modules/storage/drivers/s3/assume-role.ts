@@ -2,8 +2,8 @@ import { createHmac } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Agent, IncomingMessage } from 'node:http';
 import type { S3Volume } from '../../../../common/config/config.js';
-import { agentOf, protocolOf, transportOf, withLimits } from './s3-transport.js';
-import { assumedRole, errorCode, type StoreCredentials } from './s3-documents.js';
+import { agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
+import { assumedRole, errorOf, type StoreCredentials } from './s3-documents.js';
 import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
 import { StoreAway, StoreError } from './store-problems.js';
 
@@ -43,7 +43,7 @@ export class AssumeRole {
       const answer = await text(response);
       const credentials = response.statusCode === 200 ? assumedRole(answer) : undefined;
       if (credentials !== undefined) return credentials;
-      const code = errorCode(answer) ?? '';
+      const { code = '' } = errorOf(answer);
       throw new StoreError(code, `STS answered ${response.statusCode ?? 0} ${code}`);
     } catch (error) {
       if (error instanceof StoreError || error instanceof StoreAway) throw error;
@@ -54,25 +54,21 @@ export class AssumeRole {
   private post(body: string, signal: AbortSignal): Promise<IncomingMessage> {
     const protocol = protocolOf(this.volume);
     const { request } = transportOf(protocol);
-    return withLimits(
+    const { hostname, port } = new URL(this.volume.endpoint);
+    const options = {
+      protocol,
+      hostname: hostname.replace(/^\[|\]$/g, ''),
+      ...(port !== '' && { port }),
+      method: 'POST',
+      path: '/',
+      agent: this.agent,
+      headers: { ...this.signed(body, Date.now()), 'Content-Length': Buffer.byteLength(body) },
+    };
+    return exchange(
       { patience: STS_DEADLINE, signal },
       () =>
-        new Promise((resolve, reject) => {
-          const { hostname, port } = new URL(this.volume.endpoint);
-          request(
-            {
-              protocol,
-              hostname: hostname.replace(/^\[|\]$/g, ''),
-              ...(port !== '' && { port }),
-              method: 'POST',
-              path: '/',
-              agent: this.agent,
-              headers: { ...this.signed(body, Date.now()), 'Content-Length': Buffer.byteLength(body) },
-            },
-            resolve,
-          )
-            .on('error', reject)
-            .end(body);
+        new Promise((_, reject) => {
+          request(options).on('error', reject).end(body);
         }),
     );
   }

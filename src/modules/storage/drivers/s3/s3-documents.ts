@@ -1,4 +1,4 @@
-/** The few members that we read of S3's XML documents, whose form is fixed by the API. */
+/** The few members that we read of S3's XML documents, whose form is fixed by the API; stores differ in prefixes and entities. */
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&lt;': '<',
@@ -8,11 +8,25 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '&apos;': "'",
   '&#34;': '"',
   '&#39;': "'",
+  '&#x22;': '"',
+  '&#x27;': "'",
 };
 
 function textOf(xml: string, name: string): string | undefined {
-  const found = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-  return found?.replace(/&(?:lt|gt|amp|quot|apos|#34|#39);/g, (entity) => ENTITIES[entity] ?? entity);
+  const found = new RegExp(`<(?:\\w+:)?${name}(?:\\s[^>]*)?>([^<]*)</`).exec(xml)?.[1];
+  return found?.replace(
+    /&(?:lt|gt|amp|quot|apos|#34|#39|#x22|#x27);/g,
+    (entity) => ENTITIES[entity] ?? entity,
+  );
+}
+
+/** @param xml Error, or anything at all: a proxy's page has none of it */
+export function errorOf(xml: string): { code?: string; message?: string } {
+  const [error] = /<(?:\w+:)?Error[\s>].*/s.exec(xml) ?? [];
+  if (error === undefined) return {};
+  const code = textOf(error, 'Code');
+  const message = textOf(error, 'Message');
+  return { ...(code !== undefined && { code }), ...(message !== undefined && { message }) };
 }
 
 /** @param xml InitiateMultipartUploadResult */
@@ -20,6 +34,15 @@ export function uploadIdOf(xml: string): string {
   const id = textOf(xml, 'UploadId');
   if (id === undefined || id === '') throw new Error('the store gave no upload id');
   return id;
+}
+
+/** @param etags of the parts, in order @returns CompleteMultipartUpload */
+export function completeUpload(etags: readonly string[]): string {
+  const parts = etags.map(
+    (etag, index) =>
+      `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,
+  );
+  return `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`;
 }
 
 /** @param xml CompleteMultipartUploadResult @returns the object's entity tag, quoted */
@@ -30,7 +53,7 @@ export function completedTag(xml: string): string | undefined {
 
 /** @param xml ListMultipartUploadsResult @returns ids of the uploads of exactly that key */
 export function incompleteUploads(xml: string, key: string): string[] {
-  return [...xml.matchAll(/<Upload>.*?<\/Upload>/gs)]
+  return [...xml.matchAll(/<((?:\w+:)?Upload)>.*?<\/\1>/gs)]
     .filter(([upload]) => textOf(upload, 'Key') === key)
     .map(([upload]) => textOf(upload, 'UploadId') ?? '');
 }
@@ -38,11 +61,6 @@ export function incompleteUploads(xml: string, key: string): string[] {
 /** Whether it is the answer to GetBucketLocation, and not a page of something else that answers there. */
 export function isLocation(xml: string): boolean {
   return /<LocationConstraint[\s/>]/.test(xml);
-}
-
-/** @param xml Error, or ErrorResponse of STS @returns such as `AccessDenied`; undefined when it is neither */
-export function errorCode(xml: string): string | undefined {
-  return /<Error>.*?<Code>([^<]*)<\/Code>/s.exec(xml)?.[1];
 }
 
 /** Temporary credentials of a store. */

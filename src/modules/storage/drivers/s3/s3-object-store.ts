@@ -1,26 +1,30 @@
-import { createHash } from 'node:crypto';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { S3Volume } from '../../../../common/config/config.js';
 import type { ByteRange } from '../../../../common/http/index.js';
 import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
-import { partsOf } from './part-source.js';
+import { contentMissing } from '../../storage.problems.js';
+import { abortUpload, MultipartUpload, WRITE_PATIENCE, WRITE_RETRY_FOR } from './multipart-upload.js';
+import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
-import { completedTag, errorCode, incompleteUploads, uploadIdOf } from './s3-documents.js';
+import { incompleteUploads } from './s3-documents.js';
 import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
-/** Smaller parts are refused, except the last. */
-const MIN_PART = 5 * 2 ** 20;
+/** Bytes. At least 5 MiB are asked for, except of the last; fewer and larger ones cost a store less. */
+const PART = 8 * 2 ** 20;
 /** An upload has at most this many parts. */
 const MAX_PARTS = 10_000;
-/** Milliseconds without a byte while a part of 5 MiB or more is on its way. */
-const PART_PATIENCE = 15_000;
+
+/** Parts that one upload, and that all together may have on their way while each has another coming in: this bounds the memory. */
+const SIDE_BY_SIDE = 3;
+const ALL_TOGETHER = 8;
 
 /** Objects in a bucket, below the volume's prefix. */
 export class S3ObjectStore extends ObjectStore {
   private readonly client: S3Client;
+  private writing = 0;
 
-  /** @param conditionalWrites whether the store keeps `If-None-Match` on writes; undefined while nobody knows */
+  /** @param conditionalWrites whether the store keeps `If-None-Match`; undefined while that is not known */
   constructor(
     private readonly volume: S3Volume,
     private readonly conditionalWrites: () => boolean | undefined = () => undefined,
@@ -30,27 +34,29 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
-    let uploadId: string | undefined;
-    const etags: string[] = [];
+    const name = this.nameOf(key);
+    const upload = new MultipartUpload(this.client, name, this.newOnly(), () => this.sideBySide());
+    this.writing += 1;
     try {
-      for await (const { bytes, last } of partsOf(addAbortSignal(signal, source), partSize)) {
-        if (last && uploadId === undefined) {
-          return await this.put(key, bytes, signal);
-        }
-        uploadId ??= await this.begin(key, signal);
-        etags.push(await this.putPart(key, uploadId, etags.length + 1, bytes, signal));
-      }
-      return await this.complete(key, uploadId ?? '', etags, signal);
+      await this.requireNew(key);
+      const whole = await unlessEnded(
+        [signal, upload.failed],
+        sendParts(addAbortSignal(signal, source), upload),
+      );
+      // From here on there is no way back: who gives up now would not know what there is.
+      return await (whole === undefined ? upload.complete() : this.put(name, whole));
     } catch (error) {
       source.destroy();
-      if (uploadId !== undefined) await this.abort(key, uploadId);
+      await upload.abort();
       throw translate(error);
+    } finally {
+      this.writing -= 1;
     }
   }
 
   override async read(key: ObjectKey, { first, last }: ByteRange, signal: AbortSignal): Promise<Readable> {
-    const response = await this.client
-      .send({
+    const { headers, body } = await this.client
+      .open({
         method: 'GET',
         key: this.nameOf(key),
         headers: { Range: `bytes=${first}-${last}` },
@@ -61,12 +67,12 @@ export class S3ObjectStore extends ObjectStore {
       .catch((error: unknown) => {
         throw translate(error);
       });
-    const length = Number(response.headers['content-length']);
-    if (length !== last - first + 1) {
-      response.destroy();
-      throw new Error(`the store sends ${length} bytes of ${last - first + 1}`);
+    const range = headers['content-range'] ?? '';
+    if (!range.startsWith(`bytes ${first}-${last}/`)) {
+      body.destroy();
+      throw contentMissing(new Error(`the store sends "${range}" of ${this.volume.name}/${key}`));
     }
-    return addAbortSignal(signal, response);
+    return addAbortSignal(signal, body);
   }
 
   override async size(key: ObjectKey): Promise<number> {
@@ -79,109 +85,30 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async remove(key: ObjectKey): Promise<void> {
+    const name = this.nameOf(key);
     try {
-      for (const uploadId of await this.incompleteOf(key)) await this.abort(key, uploadId);
-      await this.client.ask({
-        method: 'DELETE',
-        key: this.nameOf(key),
-        expect: [200, 204, 404],
-        idempotent: true,
-      });
+      for (const id of await this.incompleteOf(name)) await abortUpload(this.client, name, id);
+      await this.client.ask({ method: 'DELETE', key: name, expect: [200, 204, 404], idempotent: true });
     } catch (error) {
       throw translate(error);
     }
   }
 
-  private async put(key: ObjectKey, bytes: Buffer, signal: AbortSignal): Promise<string | undefined> {
-    await this.requireNew(key);
+  private async put(name: string, part: Part): Promise<string | undefined> {
     const { headers } = await this.client.ask({
       method: 'PUT',
-      key: this.nameOf(key),
-      headers: { ...this.newOnly(), 'Content-MD5': md5(bytes) },
-      body: bytes,
+      key: name,
+      headers: this.newOnly(),
+      body: part.bytes,
+      sha256: part.sha256(),
       expect: [200],
-      signal,
-      patience: PART_PATIENCE,
+      patience: WRITE_PATIENCE,
+      retryFor: WRITE_RETRY_FOR,
     });
     return headers.etag;
   }
 
-  private async begin(key: ObjectKey, signal: AbortSignal): Promise<string> {
-    await this.requireNew(key);
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.nameOf(key),
-      query: 'uploads=',
-      expect: [200],
-      signal,
-    });
-    return uploadIdOf(body);
-  }
-
-  /** May be sent again: a part replaces itself. @returns its ETag */
-  private async putPart(
-    key: ObjectKey,
-    uploadId: string,
-    number: number,
-    bytes: Buffer,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { headers } = await this.client.ask({
-      method: 'PUT',
-      key: this.nameOf(key),
-      query: `partNumber=${number}&uploadId=${encodeURIComponent(uploadId)}`,
-      headers: { 'Content-MD5': md5(bytes) },
-      body: bytes,
-      expect: [200],
-      signal,
-      idempotent: true,
-      patience: PART_PATIENCE,
-    });
-    return headers.etag ?? '';
-  }
-
-  private async complete(
-    key: ObjectKey,
-    uploadId: string,
-    etags: readonly string[],
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    const parts = etags.map(
-      (etag, index) =>
-        `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,
-    );
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.nameOf(key),
-      query: `uploadId=${encodeURIComponent(uploadId)}`,
-      headers: { ...this.newOnly(), 'Content-Type': 'application/xml' },
-      body: `<CompleteMultipartUpload>${parts.join('')}</CompleteMultipartUpload>`,
-      expect: [200],
-      signal,
-      // The store may put gigabytes together before it answers.
-      patience: 60_000,
-    });
-    // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
-    const code = errorCode(body);
-    if (code !== undefined) throw new StoreError(code, `the upload was not completed: ${code}`);
-    return completedTag(body);
-  }
-
-  private async abort(key: ObjectKey, uploadId: string): Promise<void> {
-    await this.client
-      .ask({
-        method: 'DELETE',
-        key: this.nameOf(key),
-        query: `uploadId=${encodeURIComponent(uploadId)}`,
-        expect: [200, 204, 404],
-        idempotent: true,
-      })
-      // What is left is found by `remove`, or goes by the bucket's lifecycle.
-      .catch(() => undefined);
-  }
-
-  private async incompleteOf(key: ObjectKey): Promise<string[]> {
-    const name = this.nameOf(key);
+  private async incompleteOf(name: string): Promise<string[]> {
     const { body } = await this.client.ask({
       method: 'GET',
       query: `prefix=${encodeURIComponent(name)}&uploads=`,
@@ -189,6 +116,10 @@ export class S3ObjectStore extends ObjectStore {
       idempotent: true,
     });
     return incompleteUploads(body, name);
+  }
+
+  private sideBySide(): number {
+    return Math.min(SIDE_BY_SIDE, Math.floor(ALL_TOGETHER / this.writing));
   }
 
   /**
@@ -216,28 +147,69 @@ export class S3ObjectStore extends ObjectStore {
   }
 }
 
-/** Grows, so that 10,000 parts hold the 5 TiB that an object may have, and small uploads need little memory. */
-function partSize(index: number): number {
-  const step = Math.floor((index * 8) / MAX_PARTS);
-  return MIN_PART * 4 ** step;
+/** @returns the one part that a small object is, instead of sending it */
+async function sendParts(source: Readable, upload: MultipartUpload): Promise<Part | undefined> {
+  const parts = new Parts(source, partSize);
+  let first = true;
+  for await (const { part, last } of parts.read()) {
+    if (first && last) return part;
+    first = false;
+    await upload.send(part, () => {
+      parts.put(part);
+    });
+  }
+  return undefined;
 }
 
-function md5(bytes: Buffer): string {
-  return createHash('md5').update(bytes).digest('base64');
+/** @throws AbortError or the reason of the second as soon as one is aborted, whatever `work` is waiting for */
+async function unlessEnded<T>([aborted, failed]: [AbortSignal, AbortSignal], work: Promise<T>): Promise<T> {
+  const listening = new AbortController();
+  const ended = new Promise<never>((_, reject) => {
+    const { signal } = listening;
+    const abort = (): void => {
+      reject(new DOMException('aborted', 'AbortError'));
+    };
+    if (aborted.aborted) abort();
+    aborted.addEventListener('abort', abort, { signal });
+    failed.addEventListener(
+      'abort',
+      () => {
+        reject(failed.reason as Error);
+      },
+      { signal },
+    );
+  });
+  try {
+    return await Promise.race([work, ended]);
+  } finally {
+    listening.abort();
+  }
+}
+
+/**
+ * All the same for the first 40 GiB, since some stores want that; then twice as large after each 1,000, up to 128 MiB: 400 GiB
+ * in all.
+ * @throws VolumeFull when the object has too many parts
+ */
+function partSize(index: number): number {
+  if (index >= MAX_PARTS) throw new VolumeFull(`an object of this volume has at most ${MAX_PARTS} parts`);
+  return PART * 2 ** Math.min(4, Math.max(0, Math.floor(index / 1_000) - 4));
 }
 
 const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
 const FULL = new Set([
   'XMinioStorageFull',
-  'QuotaExceeded',
-  'EntityTooLarge',
   'XMinioAdminBucketQuotaExceeded',
+  'QuotaExceeded',
+  'InsufficientStorage',
+  'EntityTooLarge',
 ]);
 
 function translate(error: unknown): unknown {
   if (error instanceof StoreAway) return storeProblem(error);
   if (!(error instanceof StoreError)) return error;
+  if (error.code === 'InvalidRange') return contentMissing(error);
   if (TAKEN.has(error.code)) return new ObjectExists('the key is taken', { cause: error });
   if (MISSING.has(error.code)) return new ObjectNotFound('no such object', { cause: error });
   if (FULL.has(error.code)) return new VolumeFull('no room', { cause: error });

@@ -7,19 +7,47 @@ import { StoreAway } from './store-problems.js';
 
 /** What one request may take. */
 export interface RequestLimits {
-  /** Milliseconds without a byte in either direction, connecting included. */
+  /** Milliseconds without progress until the answer begins, connecting included. */
   readonly patience: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** minio's client takes no signal and no deadline: they come to the transport beside it. */
-const limits = new AsyncLocalStorage<RequestLimits>();
-
-export function withLimits<T>(given: RequestLimits, work: () => Promise<T>): Promise<T> {
-  return limits.run(given, work);
+interface Exchange {
+  readonly signal: AbortSignal | undefined;
+  readonly answered: (response: IncomingMessage) => void;
 }
 
-const MAX_SOCKETS = 256;
+/** minio's client takes no signal and no deadline, and has its own opinion of answers: these go beside it. */
+const exchanges = new AsyncLocalStorage<Exchange>();
+
+/**
+ * @param send makes one request with minio's client, and calls `progress` whenever the store has taken some of its body
+ * @returns the answer, whatever its status; its body is to be read or destroyed
+ */
+export function exchange(
+  { patience, signal }: RequestLimits,
+  send: (progress: () => void) => Promise<unknown>,
+): Promise<IncomingMessage> {
+  // A socket's own timeout would not do: it takes what the kernel still held for progress, and begins anew.
+  const silent = new AbortController();
+  const timer = setTimeout(() => {
+    silent.abort(new StoreAway(`no byte within ${patience} ms`));
+  }, patience);
+  const ended = signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]);
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    // What minio's client makes of the answer comes later, or never: it is not heard any more.
+    void exchanges.run({ signal: ended, answered: resolve }, () =>
+      send(() => timer.refresh()).catch((error: unknown) => {
+        reject(silent.signal.aborted ? (silent.signal.reason as StoreAway) : (error as Error));
+      }),
+    );
+  }).finally(() => {
+    clearTimeout(timer);
+  });
+}
+
+/** Idle connections; busy ones are as many as there are requests, since a slow reader keeps its own for long. */
+const MAX_FREE_SOCKETS = 64;
 
 export function protocolOf(volume: S3Volume): 'http:' | 'https:' {
   return volume.endpoint.startsWith('https:') ? 'https:' : 'http:';
@@ -27,34 +55,29 @@ export function protocolOf(volume: S3Volume): 'http:' | 'https:' {
 
 /** Kept connections to the store. */
 export function agentOf(volume: S3Volume): Agent {
-  const options = { keepAlive: true, maxSockets: MAX_SOCKETS };
+  const options = { keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS };
   if (protocolOf(volume) === 'http:') return new http.Agent(options);
   const ca = volume.caFile === undefined ? undefined : readFileSync(volume.caFile);
   return new https.Agent({ ...options, ...(ca && { ca }) });
 }
 
-/** Statuses that say "not now". */
-const AWAY = new Set([429, 500, 502, 503, 504]);
-
 type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
 
-/** Node's http or https with deadlines; an answer that says "not now" is read to its end and becomes a `StoreAway`. */
+/** Node's http or https, for minio's client within an `exchange`. */
 export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 'request'> {
   const { request } = protocol === 'https:' ? https : http;
-  const limited: Request = (options, onResponse) => {
-    const { patience, signal } = limits.getStore() ?? { patience: 5_000, signal: undefined };
+  const limited: Request = (options) => {
+    const current = exchanges.getStore();
+    if (current === undefined) throw new Error('a request outside an exchange');
+    const { signal, answered } = current;
     const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
-      const status = response.statusCode ?? 0;
-      if (!AWAY.has(status)) {
-        onResponse(response);
-        return;
-      }
-      // A body that nobody reads would keep its connection for ever.
-      response.on('error', () => undefined).resume();
-      outgoing.emit('error', new StoreAway(`the store answered ${status}`));
-    });
-    outgoing.setTimeout(patience, () => {
-      outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
+      // A body that arrives after the request was given up.
+      response.on('error', () => undefined);
+      // One who refuses a body may leave it unread for ever.
+      response.once('end', () => {
+        if (!outgoing.writableFinished) outgoing.destroy();
+      });
+      answered(response);
     });
     return outgoing;
   };
