@@ -33,7 +33,9 @@ export class UploadsController {
         visibility: { type: 'string', enum: [...VISIBILITIES], default: 'private' },
         volume: {
           type: 'string',
-          description: 'Name of a volume, for admins; without it the default volume',
+          description: 'Name of a volume, for admins; without it, or empty, the default volume',
+          // Else Swagger UI sends a sample of its own making.
+          default: '',
         },
         file: { type: 'string', format: 'binary' },
       },

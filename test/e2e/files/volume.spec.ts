@@ -42,10 +42,14 @@ describe('POST /api/v1/files: volume', () => {
     expect(await volumeOf(answer)).toBe(chosen);
     // Which volumes there are is not told.
     expect(answer.text).not.toContain('volume');
-    expect((await caller.download((answer.json as { id: string }).id)).body.equals(bytes)).toBe(true);
+    const { id } = answer.json as { id: string };
+    const streamed = await caller.via(world.stack.streamUrl).download(id);
+    expect(streamed.body.equals(bytes)).toBe(true);
   });
 
-  it('201: without it the default one', async () => {
+  it('201: without it the default one, also where the input of a form was left empty', async () => {
+    for (const caller of [world.admin, world.owner])
+      expect(await volumeOf(await caller.sendForm([volume(''), file()]))).toBe('local');
     expect(await volumeOf(await world.admin.sendForm([file()]))).toBe('local');
   });
 
@@ -69,7 +73,7 @@ describe('POST /api/v1/files: volume', () => {
 
   it.each(['owner', 'member', 'key of a user'])('403: %s, whatever the volume', async (who) => {
     const callers = { owner: world.owner, member: world.member, 'key of a user': ownerKey };
-    for (const name of [chosen, 'nowhere', '']) {
+    for (const name of [chosen, 'nowhere', ' ']) {
       const answer = await callers[who as keyof typeof callers].sendForm([volume(name), file()]);
       expectProblem(answer, 403, 'forbidden');
       expect(answer.json).toMatchObject({ detail: 'Only admins choose the volume of an upload.' });
@@ -78,7 +82,7 @@ describe('POST /api/v1/files: volume', () => {
 
   it.each([
     ['unknown', 'nowhere'],
-    ['empty', ''],
+    ['blank', ' '],
     ['in another case', 'LOCAL'],
     ['with a space', ' local'],
     ['a path', '../local'],

@@ -115,7 +115,7 @@ export class UploadFormService {
       throw malformedForm(field, 'is not a field of this form');
     if (form[field] !== undefined) throw malformedForm(field, 'must not come twice');
     if (field === 'visibility') form.visibility = readVisibility(value);
-    else form.volume = chosenVolume(value, owner, this.volumes);
+    else form.volume = chosenVolume(value, owner, this.volumes) ?? this.volumes.default.name;
   }
 
   private async publish(
