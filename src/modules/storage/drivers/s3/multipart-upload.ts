@@ -3,9 +3,6 @@ import type { S3Client } from './s3-client.js';
 import { completedTag, completeUpload, errorOf, uploadIdOf } from './s3-documents.js';
 import { refusal } from './store-problems.js';
 
-/** Parts of one upload on their way at once. */
-const SIDE_BY_SIDE = 2;
-
 /**
  * Milliseconds: without a byte while a part is on its way, or while the store puts the parts together; and from the first attempt in
  * which a part is sent again. Together they keep the promise of a 503 within 20 s (DESIGN §5).
@@ -27,10 +24,14 @@ export class MultipartUpload {
   private readonly etags: string[] = [];
   private readonly sending = new Set<Promise<void>>();
 
-  /** @param name key within the bucket, prefix included */
+  /**
+   * @param name key within the bucket, prefix included
+   * @param sideBySide how many parts may be on their way while the next one comes in
+   */
   constructor(
     private readonly client: S3Client,
     private readonly name: string,
+    private readonly sideBySide: () => number,
   ) {}
 
   /** Aborted with what a part has failed with, perhaps long before the next one comes. */
@@ -42,8 +43,6 @@ export class MultipartUpload {
   async send(part: Part, done: () => void): Promise<void> {
     this.failed.throwIfAborted();
     const id = await (this.id ??= this.begin());
-    while (this.sending.size >= SIDE_BY_SIDE) await Promise.race(this.sending);
-    this.failed.throwIfAborted();
     this.count += 1;
     const sent = this.put(id, this.count, part).then(
       () => {
@@ -58,6 +57,7 @@ export class MultipartUpload {
     // `complete` hears of it, or whoever asks `failed`.
     sent.catch(() => undefined);
     this.sending.add(sent);
+    while (this.sending.size > this.sideBySide()) await Promise.race(this.sending);
   }
 
   /** @returns the object's entity tag */

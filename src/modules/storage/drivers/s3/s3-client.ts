@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'minio';
 import type { S3Volume } from '../../../../common/config/config.js';
@@ -26,7 +27,7 @@ export interface S3Request {
   readonly signal?: AbortSignal | undefined;
   /** Whether it may be sent again when it is not known whether the store has acted. */
   readonly idempotent?: boolean;
-  /** Milliseconds without a byte; a store that hangs is not waited for longer. */
+  /** Milliseconds without progress; a store that hangs is not waited for longer. */
   readonly patience?: number;
   /** Milliseconds from the first attempt in which another may begin. */
   readonly retryFor?: number;
@@ -45,6 +46,8 @@ const RETRY_AFTER = 50;
 const MAX_RETRY_AFTER = 1_000;
 /** Idle connections; busy ones are as many as there are requests, since a slow reader keeps its own for long. */
 const MAX_FREE_SOCKETS = 64;
+/** Bytes of a body that are sent at a time. */
+const SLICE = 256 * 1024;
 /** Bytes: of a longer one the end is of no use to us. */
 const MAX_DOCUMENT = 2 ** 20;
 
@@ -116,7 +119,7 @@ export class S3Client {
     const { method, key, query, headers, body = '', sha256 = sha256Of(body), expect, signal } = request;
     signal?.throwIfAborted();
     try {
-      const response = await exchange({ patience: request.patience ?? PATIENCE, signal }, () =>
+      const response = await exchange({ patience: request.patience ?? PATIENCE, signal }, (progress) =>
         this.client.makeRequestStreamAsync(
           {
             method,
@@ -128,7 +131,7 @@ export class S3Client {
             ...(key !== undefined && { objectName: key }),
             ...(query !== undefined && { query }),
           },
-          body,
+          typeof body === 'string' ? body : slicesOf(body, progress),
           sha256,
           [],
           '',
@@ -153,6 +156,19 @@ function lengthOf(body: Buffer | string): string {
 
 function sha256Of(body: Buffer | string): string {
   return createHash('sha256').update(body).digest('hex');
+}
+
+/** One after the other, each when the one before is with the kernel: so it shows that the store goes on reading. */
+function slicesOf(body: Buffer, progress: () => void): Readable {
+  let at = 0;
+  return new Readable({
+    highWaterMark: SLICE,
+    read() {
+      progress();
+      const slice = body.subarray(at, (at += SLICE));
+      this.push(slice.length > 0 ? slice : null);
+    },
+  });
 }
 
 function bodyOf(response: IncomingMessage, { patience = PATIENCE }: S3Request): StoreBody {

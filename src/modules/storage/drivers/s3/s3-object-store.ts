@@ -16,14 +16,19 @@ import { S3Client } from './s3-client.js';
 import { incompleteUploads } from './s3-documents.js';
 import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
-/** Smaller parts are refused, except the last. */
-const MIN_PART = 5 * 2 ** 20;
+/** Bytes. At least 5 MiB are asked for, except of the last; fewer and larger ones cost a store less. */
+const PART = 8 * 2 ** 20;
 /** An upload has at most this many parts. */
 const MAX_PARTS = 10_000;
+
+/** Parts that one upload, and that all together may have on their way while each has another coming in: this bounds the memory. */
+const SIDE_BY_SIDE = 3;
+const ALL_TOGETHER = 8;
 
 /** Objects in a bucket, below the volume's prefix. */
 export class S3ObjectStore extends ObjectStore {
   private readonly client: S3Client;
+  private writing = 0;
 
   constructor(private readonly volume: S3Volume) {
     super();
@@ -32,7 +37,8 @@ export class S3ObjectStore extends ObjectStore {
 
   override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
     const name = this.nameOf(key);
-    const upload = new MultipartUpload(this.client, name);
+    const upload = new MultipartUpload(this.client, name, () => this.sideBySide());
+    this.writing += 1;
     try {
       const whole = await unlessEnded(
         [signal, upload.failed],
@@ -44,6 +50,8 @@ export class S3ObjectStore extends ObjectStore {
       source.destroy();
       await upload.abort();
       throw translate(error);
+    } finally {
+      this.writing -= 1;
     }
   }
 
@@ -111,6 +119,10 @@ export class S3ObjectStore extends ObjectStore {
     return incompleteUploads(body, name);
   }
 
+  private sideBySide(): number {
+    return Math.min(SIDE_BY_SIDE, Math.floor(ALL_TOGETHER / this.writing));
+  }
+
   private nameOf(key: ObjectKey): string {
     return this.volume.prefix + key;
   }
@@ -156,13 +168,13 @@ async function unlessEnded<T>([aborted, failed]: [AbortSignal, AbortSignal], wor
 }
 
 /**
- * Small for the first 5 GiB, so that uploads need little memory; then twice as large after each 1,000 parts, up to 80 MiB: more
- * than half a TiB in all.
+ * All the same for the first 40 GiB, since some stores want that; then twice as large after each 1,000, up to 128 MiB: 400 GiB
+ * in all.
  * @throws VolumeFull when the object has too many parts
  */
 function partSize(index: number): number {
-  if (index >= MAX_PARTS) throw new VolumeFull('an object of this volume has at most 10,000 parts');
-  return MIN_PART * 2 ** Math.min(4, Math.floor(index / 1_000));
+  if (index >= MAX_PARTS) throw new VolumeFull(`an object of this volume has at most ${MAX_PARTS} parts`);
+  return PART * 2 ** Math.min(4, Math.max(0, Math.floor(index / 1_000) - 4));
 }
 
 const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);

@@ -5,12 +5,13 @@ import { StoreAway } from './store-problems.js';
 
 /** What one request may take. */
 export interface RequestLimits {
-  /** Milliseconds without a byte in either direction until the answer begins, connecting included. */
+  /** Milliseconds without progress until the answer begins, connecting included. */
   readonly patience: number;
   readonly signal: AbortSignal | undefined;
 }
 
-interface Exchange extends RequestLimits {
+interface Exchange {
+  readonly signal: AbortSignal | undefined;
   readonly answered: (response: IncomingMessage) => void;
 }
 
@@ -18,13 +19,28 @@ interface Exchange extends RequestLimits {
 const exchanges = new AsyncLocalStorage<Exchange>();
 
 /**
- * @param send makes one request with minio's client
+ * @param send makes one request with minio's client, and calls `progress` whenever the store has taken some of its body
  * @returns the answer, whatever its status; its body is to be read or destroyed
  */
-export function exchange(limits: RequestLimits, send: () => Promise<unknown>): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
+export function exchange(
+  { patience, signal }: RequestLimits,
+  send: (progress: () => void) => Promise<unknown>,
+): Promise<IncomingMessage> {
+  // A socket's own timeout would not do: it takes what the kernel still held for progress, and begins anew.
+  const silent = new AbortController();
+  const timer = setTimeout(() => {
+    silent.abort(new StoreAway(`no byte within ${patience} ms`));
+  }, patience);
+  const ended = signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]);
+  return new Promise<IncomingMessage>((resolve, reject) => {
     // What minio's client makes of the answer comes later, or never: it is not heard any more.
-    void exchanges.run({ ...limits, answered: resolve }, () => send().catch(reject));
+    void exchanges.run({ signal: ended, answered: resolve }, () =>
+      send(() => timer.refresh()).catch((error: unknown) => {
+        reject(silent.signal.aborted ? (silent.signal.reason as StoreAway) : (error as Error));
+      }),
+    );
+  }).finally(() => {
+    clearTimeout(timer);
   });
 }
 
@@ -36,17 +52,17 @@ export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 're
   const limited: Request = (options) => {
     const current = exchanges.getStore();
     if (current === undefined) throw new Error('a request outside an exchange');
-    const { patience, signal, answered } = current;
-    const outgoing = request({ ...options, timeout: patience, ...(signal && { signal }) }, (response) => {
-      // From here on the reader of the body waits, or does not.
-      response.setTimeout(0);
+    const { signal, answered } = current;
+    const outgoing = request({ ...options, ...(signal && { signal }) }, (response) => {
       // A body that arrives after the request was given up.
       response.on('error', () => undefined);
+      // One who refuses a body may leave it unread for ever.
+      response.once('end', () => {
+        if (!outgoing.writableFinished) outgoing.destroy();
+      });
       answered(response);
     });
-    return outgoing.once('timeout', () => {
-      outgoing.destroy(new StoreAway(`no byte within ${patience} ms`));
-    });
+    return outgoing;
   };
   // minio's client calls it in this form only.
   return { request: limited as typeof http.request };
