@@ -8,9 +8,12 @@ import { authMe } from '../bench/auth-me.mjs';
 import { decision } from '../bench/decision.mjs';
 import { loginStorm } from '../bench/login-storm.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
+import { uploadS31g } from '../bench/upload-s3-1g.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
 import { runBenchmark } from '../bench/run-benchmark.mjs';
+import { ensureBoto3 } from './bootstrap/boto3.mjs';
 import { ensureBuild } from './bootstrap/build.mjs';
+import { ensureGoTools } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
 import { continueOnPinnedNode } from './bootstrap/pinned-node.mjs';
 import { ensurePrograms } from './bootstrap/programs.mjs';
@@ -20,7 +23,7 @@ import { describeExit, PartFailed } from './stack/part.mjs';
 import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
-const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g];
+const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, uploadS31g];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {
@@ -57,6 +60,10 @@ await runScript(
     await ensurePackages(progress, shutdown.signal);
     await continueOnPinnedNode(shutdown);
     await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wrk'], progress, shutdown.signal);
+    if (wanted.includes(uploadS31g)) {
+      await ensureGoTools(['minio'], progress, shutdown.signal);
+      Object.assign(process.env, await ensureBoto3(progress, shutdown.signal));
+    }
     await ensureBuild(progress, shutdown.signal);
     const folder = await mkdtemp(join(tmpdir(), 'download-service-bench-'));
     try {

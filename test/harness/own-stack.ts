@@ -18,11 +18,12 @@ export interface OwnStack {
 
 /**
  * A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. With `restart` an end that the suite
- * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`.
+ * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`. An environment that
+ * is known only when earlier hooks have run is a function.
  */
 export function useOwnStack(
-  env: Record<string, string> = {},
-  { replicas, restart }: Pick<StackOptions, 'replicas' | 'restart'> = {},
+  env: Record<string, string> | (() => Record<string, string>) = {},
+  { replicas, restart, s3 }: Pick<StackOptions, 'replicas' | 'restart' | 's3'> = {},
 ): OwnStack {
   const said: string[] = [];
   const own = { said } as unknown as { -readonly [K in keyof OwnStack]: OwnStack[K] };
@@ -33,9 +34,10 @@ export function useOwnStack(
       dataDir,
       durable: false,
       admin: ADMIN,
-      env,
+      env: typeof env === 'function' ? env() : env,
       replicas,
       restart,
+      s3,
       onProgress: (line) => said.push(line),
     });
     own.anonymous = new Api(own.stack.publicUrl);

@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'minio';
 import type { S3Volume } from '../../../../common/config/config.js';
 import { Circuit } from './circuit.js';
 import { errorOf } from './s3-documents.js';
-import { exchange, transportOf } from './s3-transport.js';
+import { agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
 import { StoreBody } from './store-body.js';
 import { refusal, StoreAway, StoreError } from './store-problems.js';
 
@@ -44,8 +42,6 @@ const RETRY_FOR = 500;
 /** Milliseconds before the first retry, and at most; each waits twice as long as the one before, all of them with jitter. */
 const RETRY_AFTER = 50;
 const MAX_RETRY_AFTER = 1_000;
-/** Idle connections; busy ones are as many as there are requests, since a slow reader keeps its own for long. */
-const MAX_FREE_SOCKETS = 64;
 /** Bytes of a body that are sent at a time. */
 const SLICE = 256 * 1024;
 /** Bytes: of a longer one the end is of no use to us. */
@@ -59,10 +55,9 @@ export class S3Client {
 
   constructor(volume: S3Volume) {
     this.bucket = volume.bucket;
-    const { protocol, hostname, port } = new URL(volume.endpoint);
+    const { hostname, port } = new URL(volume.endpoint);
+    const protocol = protocolOf(volume);
     const secure = protocol === 'https:';
-    const options = { keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS };
-    const ca = volume.caFile === undefined ? undefined : readFileSync(volume.caFile);
     this.client = new Client({
       endPoint: hostname.replace(/^\[|\]$/g, ''),
       port: port === '' ? (secure ? 443 : 80) : Number(port),
@@ -71,8 +66,8 @@ export class S3Client {
       secretKey: volume.secretKey,
       region: volume.region,
       pathStyle: true,
-      transport: transportOf(secure ? 'https:' : 'http:'),
-      transportAgent: secure ? new HttpsAgent({ ...options, ...(ca && { ca }) }) : new HttpAgent(options),
+      transport: transportOf(protocol),
+      transportAgent: agentOf(volume),
       // Retries are decided here, where it is known what may be sent twice.
       retryOptions: { disableRetry: true },
     });

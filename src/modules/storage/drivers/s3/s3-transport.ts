@@ -1,6 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { readFileSync } from 'node:fs';
+import http, { type Agent, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
+import type { S3Volume } from '../../../../common/config/config.js';
 import { StoreAway } from './store-problems.js';
 
 /** What one request may take. */
@@ -42,6 +44,21 @@ export function exchange(
   }).finally(() => {
     clearTimeout(timer);
   });
+}
+
+/** Idle connections; busy ones are as many as there are requests, since a slow reader keeps its own for long. */
+const MAX_FREE_SOCKETS = 64;
+
+export function protocolOf(volume: S3Volume): 'http:' | 'https:' {
+  return volume.endpoint.startsWith('https:') ? 'https:' : 'http:';
+}
+
+/** Kept connections to the store. */
+export function agentOf(volume: S3Volume): Agent {
+  const options = { keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS };
+  if (protocolOf(volume) === 'http:') return new http.Agent(options);
+  const ca = volume.caFile === undefined ? undefined : readFileSync(volume.caFile);
+  return new https.Agent({ ...options, ...(ca && { ca }) });
 }
 
 type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;

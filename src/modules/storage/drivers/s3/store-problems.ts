@@ -16,7 +16,7 @@ export class StoreAway extends Error {
 export class StoreError extends Error {
   override readonly name = 'StoreError';
 
-  /** @param code such as `NoSuchKey`; made of the status when the answer had none, as to HEAD */
+  /** @param code such as `NoSuchKey`; from the status when the answer had none, as to HEAD; empty when that says nothing either */
   constructor(
     readonly code: string,
     message: string,
@@ -28,11 +28,15 @@ export class StoreError extends Error {
 
 /** Codes of an answer without a document. */
 const CODES: Readonly<Record<number, string>> = {
+  301: 'MovedPermanently',
+  307: 'TemporaryRedirect',
   403: 'AccessDenied',
   404: 'NotFound',
+  405: 'MethodNotAllowed',
   409: 'ConditionalRequestConflict',
   412: 'PreconditionFailed',
   416: 'InvalidRange',
+  501: 'NotImplemented',
   507: 'InsufficientStorage',
 };
 
@@ -45,7 +49,7 @@ const IDLE_STATUSES = new Set([429, 503]);
 /** What an answer means that is none of those hoped for. */
 export function refusal(
   status: number,
-  { code = CODES[status] ?? `Status${status}`, message = '' }: { code?: string; message?: string },
+  { code = CODES[status] ?? '', message = '' }: { code?: string; message?: string },
 ): StoreAway | StoreError {
   const said = `the store answered ${status} ${code} ${message}`.trim();
   return AWAY_STATUSES.has(status) || AWAY_CODES.has(code)
