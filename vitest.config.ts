@@ -4,6 +4,8 @@ const project = (name: string, include: string[], more: object = {}) => ({
   test: { name, include, environment: 'node' as const, retry: process.env.CI === undefined ? 0 : 2, ...more },
 });
 
+const LOAD = ['test/faults/memory.spec.ts', 'test/faults/s3-memory.spec.ts'];
+
 /** Suites run side by side; those of `e2e` and `security` share one stack, each with users and files of its own. */
 export default defineConfig({
   test: {
@@ -21,9 +23,9 @@ export default defineConfig({
         hookTimeout: 60_000,
       }),
       // Gigabytes through two cores would spoil the suites that measure how soon an answer comes: they go last.
-      project('load', ['test/faults/memory.spec.ts'], { sequence: { groupOrder: 1 } }),
+      project('load', LOAD, { sequence: { groupOrder: 1 } }),
       project('faults', ['test/faults/**/*.spec.ts', 'test/medium/**/*.spec.ts'], {
-        exclude: ['test/faults/memory.spec.ts'],
+        exclude: LOAD,
         testTimeout: 60_000,
         hookTimeout: 90_000,
       }),

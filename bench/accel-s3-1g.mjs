@@ -4,6 +4,7 @@ import { logIn, redirection, upload } from './parts/caller.mjs';
 import { bytesPerSecond } from './parts/download.mjs';
 import { residentMemory, resetPeak } from './parts/memory.mjs';
 import { startProxyingNginx } from './parts/proxying-nginx.mjs';
+import { withS3Stack } from './parts/s3-stack.mjs';
 
 const SIZE = 2 ** 30;
 const MIB = 2 ** 20;
@@ -19,7 +20,8 @@ export const accelS31g = {
   unit: 'MiB/s',
   goal: { atLeast: 0.95 },
   rounds: 15,
-  prepare: async (setting) => {
+  prepare: async (common) => {
+    const setting = await withS3Stack(common);
     const { stack, folder, signal } = setting;
     const { app } = stack;
     if (app === undefined) throw new Error('the stack runs without the application');
@@ -27,7 +29,7 @@ export const accelS31g = {
     await writeFile(path, '');
     await truncate(path, SIZE);
     const credentials = await logIn(setting);
-    const fileId = await upload(setting, credentials, path, 's3');
+    const fileId = await upload(setting, credentials, path);
     const presigned = new URL(await redirection(setting, credentials, fileId));
     const plain = await startProxyingNginx(setting, presigned.host);
     const ours = `http://127.0.0.1:${String(stack.publicPort)}/download/${fileId}`;

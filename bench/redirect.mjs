@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { applicationNode } from '../scripts/stack/application.mjs';
 import { logIn, redirection, upload } from './parts/caller.mjs';
+import { withS3Stack } from './parts/s3-stack.mjs';
 import { startPart } from './parts/start-part.mjs';
 import { wrk } from './parts/wrk.mjs';
 
@@ -19,12 +20,13 @@ export const redirect = {
   unit: 'requests/s',
   goal: { atLeast: 0.4 },
   rounds: 15,
-  prepare: async (setting) => {
+  prepare: async (common) => {
+    const setting = await withS3Stack(common);
     const { stack, folder, signal } = setting;
     const path = join(folder, '1-kib.bin');
     await writeFile(path, randomBytes(1024));
     const credentials = await logIn(setting);
-    const fileId = await upload(setting, credentials, path, 's3');
+    const fileId = await upload(setting, credentials, path);
     const hello = await startPart('bare-fastify', setting, (port) => ({
       file: applicationNode(),
       args: [BARE_FASTIFY, String(port)],

@@ -28,19 +28,11 @@ export async function logIn({ stack, signal }) {
  * @param {Setting} setting
  * @param {Credentials} credentials
  * @param {string} path absolute
- * @param {string} [volume] default: the service's own choice
  * @returns {Promise<string>} the file's id
  */
-export async function upload({ stack, signal }, { Authorization }, path, volume) {
+export async function upload({ stack, signal }, { Authorization }, path) {
   const url = `http://127.0.0.1:${String(stack.publicPort)}/api/v1/files`;
-  const args = [
-    '-sS',
-    '--fail-with-body',
-    '-H',
-    `Authorization: ${Authorization}`,
-    ...(volume === undefined ? [] : ['-F', `volume=${volume}`]),
-  ];
-  args.push('-F', `file=@"${path}"`);
+  const args = ['-sS', '--fail-with-body', '-H', `Authorization: ${Authorization}`, '-F', `file=@"${path}"`];
   const { code, stdout, output } = await runChild(requireProgram('curl'), [...args, url], { signal });
   if (code !== 0) throw new Error(`the upload failed: ${output.trim()}`);
   return /** @type {{ id: string }} */ (parseJson(stdout)).id;

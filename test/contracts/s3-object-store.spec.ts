@@ -10,7 +10,8 @@ import { HAS_MINIO, HAS_VERSITYGW } from '../harness/stores.js';
 import { objectStoreContract } from './object-store.contract.js';
 
 const MIB = 2 ** 20;
-const PART = 5 * MIB;
+/** As the driver cuts; S3's own minimum is 5 MiB. */
+const PART = 8 * MIB;
 const never = new AbortController().signal;
 
 const ENGINES: [Engine, boolean][] = [
@@ -51,17 +52,20 @@ describe.each(ENGINES)('%s', (engine, there) => {
       const readAll = async (size: number) =>
         buffer(await store.read(key, { first: 0, last: size - 1 }, never));
 
-      it.each([PART - 1, PART, PART + 1, 2 * PART, 11 * MIB])('gives back %i bytes', async (size) => {
-        const bytes = randomBytes(size);
-        const tag = await write(bytes);
-        expect(tag).toMatch(/^"[^"]+"$/);
-        expect(await store.size(key)).toBe(size);
-        expect((await readAll(size)).equals(bytes)).toBe(true);
-        expect(await leftovers()).toEqual([`some/where/${key}`]);
-      });
+      it.each([5 * MIB - 1, 5 * MIB, 5 * MIB + 1, PART - 1, PART, PART + 1, 2 * PART, 11 * MIB])(
+        'gives back %i bytes',
+        async (size) => {
+          const bytes = randomBytes(size);
+          const tag = await write(bytes);
+          expect(tag).toMatch(/^"[^"]+"$/);
+          expect(await store.size(key)).toBe(size);
+          expect((await readAll(size)).equals(bytes)).toBe(true);
+          expect(await leftovers()).toEqual([`some/where/${key}`]);
+        },
+      );
 
       it('cuts parts whatever the pieces of the source are', async () => {
-        const bytes = randomBytes(11 * MIB + 7);
+        const bytes = randomBytes(19 * MIB + 7);
         await store.write(key, Readable.from([bytes]), never);
         expect((await readAll(bytes.length)).equals(bytes)).toBe(true);
       });

@@ -76,16 +76,18 @@ export class TestStore {
     }>)
       found.push(name);
     // MinIO lists those of exactly the key that it is asked for.
-    for await (const { key: name } of this.client.listIncompleteUploads(bucket, key, true) as AsyncIterable<{
-      key: string;
-    }>)
-      found.push(`unfinished ${name}`);
+    const { uploads } = await this.client.listIncompleteUploadsQuery(bucket, key, '', '', '');
+    found.push(...uploads.map((upload) => `unfinished ${upload.key}`));
     return found;
   }
 
   /** As another client would. */
   put(bucket: string, key: string, bytes: Buffer): Promise<unknown> {
     return this.client.putObject(bucket, key, bytes);
+  }
+
+  delete(bucket: string, key: string): Promise<void> {
+    return this.client.removeObject(bucket, key);
   }
 
   /** Begins a multipart upload, as one that died has. */

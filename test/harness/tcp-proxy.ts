@@ -24,7 +24,8 @@ export class TcpProxy {
 
   private constructor(
     readonly port: number,
-    private readonly target: number,
+    /** Port that new connections go to. */
+    public target: number,
   ) {}
 
   static async to(target: number): Promise<TcpProxy> {

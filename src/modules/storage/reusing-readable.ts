@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { countDead } from './dead-buffers.js';
 
 /**
  * A stream whose buffers can be used again. Who gives a chunk back by `reuse` must have finished with its bytes; a chunk that is not
@@ -13,5 +14,6 @@ export async function* chunksOf(source: Readable): AsyncGenerator<Buffer, void> 
   for await (const chunk of source as AsyncIterable<Buffer>) {
     yield chunk;
     if (source instanceof ReusingReadable) source.reuse(chunk);
+    else countDead(chunk.length);
   }
 }
