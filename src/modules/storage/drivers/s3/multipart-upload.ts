@@ -12,6 +12,16 @@ export const WRITE_RETRY_FOR = 6_000;
 /** Milliseconds for tidying up while the caller waits; what is left is found by the sweep. */
 const ABORT_PATIENCE = 2_000;
 
+/** An object that is to be. */
+export interface NewObject {
+  /** Key within the bucket, prefix included. */
+  readonly name: string;
+  /** Headers under which it may come to be. */
+  readonly condition: Readonly<Record<string, string>>;
+  /** Before the first request. @throws ObjectExists where the condition alone would not keep it from replacing another */
+  readonly requireNew: () => Promise<void>;
+}
+
 /** An object that is sent in parts, and is not there before `complete`. */
 export class MultipartUpload {
   /** Ends what is on its way when a part has failed or the upload is aborted. */
@@ -22,14 +32,11 @@ export class MultipartUpload {
   private readonly sending = new Set<Promise<void>>();
 
   /**
-   * @param name key within the bucket, prefix included
-   * @param condition headers under which the object may come to be
    * @param sideBySide how many parts may be on their way while the next one comes in
    */
   constructor(
     private readonly client: S3Client,
-    private readonly name: string,
-    private readonly condition: Readonly<Record<string, string>>,
+    private readonly object: NewObject,
     private readonly sideBySide: () => number,
   ) {}
 
@@ -64,9 +71,9 @@ export class MultipartUpload {
     await Promise.all(this.sending);
     const { body } = await this.client.ask({
       method: 'POST',
-      key: this.name,
+      key: this.object.name,
       query: `uploadId=${encodeURIComponent((await this.id) ?? '')}`,
-      headers: { ...this.condition, 'Content-Type': 'application/xml' },
+      headers: { ...this.object.condition, 'Content-Type': 'application/xml' },
       body: completeUpload(this.etags),
       expect: [200],
       patience: WRITE_PATIENCE,
@@ -84,14 +91,15 @@ export class MultipartUpload {
     if (this.id === undefined) return;
     await Promise.allSettled(this.sending);
     await this.id
-      .then((id) => abortUpload(this.client, this.name, id, { patience: ABORT_PATIENCE, retryFor: 0 }))
+      .then((id) => abortUpload(this.client, this.object.name, id, { patience: ABORT_PATIENCE, retryFor: 0 }))
       .catch(() => undefined);
   }
 
   private async begin(): Promise<string> {
+    await this.object.requireNew();
     const { body } = await this.client.ask({
       method: 'POST',
-      key: this.name,
+      key: this.object.name,
       query: 'uploads=',
       expect: [200],
     });
@@ -102,7 +110,7 @@ export class MultipartUpload {
   private async put(id: string, number: number, part: Part): Promise<void> {
     const { headers } = await this.client.ask({
       method: 'PUT',
-      key: this.name,
+      key: this.object.name,
       query: `partNumber=${number}&uploadId=${encodeURIComponent(id)}`,
       body: part.bytes,
       sha256: part.sha256(),

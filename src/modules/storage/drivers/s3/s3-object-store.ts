@@ -4,7 +4,13 @@ import type { ByteRange } from '../../../../common/http/index.js';
 import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
 import { contentMissing } from '../../storage.problems.js';
-import { abortUpload, MultipartUpload, WRITE_PATIENCE, WRITE_RETRY_FOR } from './multipart-upload.js';
+import {
+  abortUpload,
+  MultipartUpload,
+  type NewObject,
+  WRITE_PATIENCE,
+  WRITE_RETRY_FOR,
+} from './multipart-upload.js';
 import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
 import { incompleteUploads } from './s3-documents.js';
@@ -34,17 +40,16 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
-    const name = this.nameOf(key);
-    const upload = new MultipartUpload(this.client, name, this.newOnly(), () => this.sideBySide());
+    const object = this.newObject(key);
+    const upload = new MultipartUpload(this.client, object, () => this.sideBySide());
     this.writing += 1;
     try {
-      await this.requireNew(key);
       const whole = await unlessEnded(
         [signal, upload.failed],
         sendParts(addAbortSignal(signal, source), upload),
       );
       // From here on there is no way back: who gives up now would not know what there is.
-      return await (whole === undefined ? upload.complete() : this.put(name, whole));
+      return await (whole === undefined ? upload.complete() : this.put(object, whole));
     } catch (error) {
       source.destroy();
       await upload.abort();
@@ -94,11 +99,12 @@ export class S3ObjectStore extends ObjectStore {
     }
   }
 
-  private async put(name: string, part: Part): Promise<string | undefined> {
+  private async put({ name, condition, requireNew }: NewObject, part: Part): Promise<string | undefined> {
+    await requireNew();
     const { headers } = await this.client.ask({
       method: 'PUT',
       key: name,
-      headers: this.newOnly(),
+      headers: condition,
       body: part.bytes,
       sha256: part.sha256(),
       expect: [200],
@@ -122,6 +128,15 @@ export class S3ObjectStore extends ObjectStore {
     return Math.min(SIDE_BY_SIDE, Math.floor(ALL_TOGETHER / this.writing));
   }
 
+  /** A write never replaces an object (RFC 9110 §13.1.2). Stores that do not know the header may refuse the request for it. */
+  private newObject(key: ObjectKey): NewObject {
+    return {
+      name: this.nameOf(key),
+      condition: this.conditionalWrites() === false ? {} : { 'If-None-Match': '*' },
+      requireNew: () => this.requireNew(key),
+    };
+  }
+
   /**
    * Where the store would not refuse to replace an object, it is asked whether there is one. Another writer may come between the
    * question and the write; but there is none, since a key is 128 random bits, made for one upload and never used again (RULES 6.1).
@@ -135,11 +150,6 @@ export class S3ObjectStore extends ObjectStore {
       throw error;
     }
     throw new ObjectExists('the key is taken');
-  }
-
-  /** A write never replaces an object (RFC 9110 §13.1.2). Stores that do not know the header may refuse the request for it. */
-  private newOnly(): Record<string, string> {
-    return this.conditionalWrites() === false ? {} : { 'If-None-Match': '*' };
   }
 
   private nameOf(key: ObjectKey): string {

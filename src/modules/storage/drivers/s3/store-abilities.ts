@@ -14,7 +14,7 @@ export interface StoreAbilities {
 }
 
 /** Below the prefix, and no key of ours: those begin with a number. Empty, written once and then left: no start leaves anything new. */
-const PROBE = '.write-probe';
+export const WRITE_PROBE = '.write-probe';
 
 /**
  * Writes twice where nothing may be replaced. It also shows that we may write at all.
@@ -22,7 +22,7 @@ const PROBE = '.write-probe';
  */
 export async function probeConditionalWrites(client: S3Client, volume: S3Volume): Promise<boolean> {
   const put = (headers: Record<string, string>) =>
-    client.ask({ method: 'PUT', key: volume.prefix + PROBE, headers, expect: [200] });
+    client.ask({ method: 'PUT', key: volume.prefix + WRITE_PROBE, headers, expect: [200] });
   try {
     try {
       await put({ 'If-None-Match': '*' });
@@ -56,7 +56,7 @@ export async function probeNotifications(client: S3Client, volume: S3Volume): Pr
 export async function isReadableByAll(volume: S3Volume): Promise<boolean> {
   const anonymous = new S3Client({ ...volume, accessKey: '', secretKey: '' });
   try {
-    await anonymous.ask({ method: 'GET', key: volume.prefix + PROBE, expect: [200] });
+    await anonymous.ask({ method: 'GET', key: volume.prefix + WRITE_PROBE, expect: [200] });
     return true;
   } catch (error) {
     if (error instanceof StoreError) return false;
