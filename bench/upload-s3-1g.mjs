@@ -49,7 +49,7 @@ export const uploadS31g = {
     const path = join(folder, '1-gib.bin');
     await writeFile(path, '');
     await truncate(path, SIZE);
-    const credentials = await logIn({ ...setting, stack: s3 });
+    const credentials = await logIn(setting);
     let uploads = 0;
     /** Content that is known already would be stored once. */
     const change = async () => {
