@@ -3,7 +3,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['dist/', 'node_modules/', '.data/', 'coverage/', '.dependency-cruiser.cjs'] },
+  { ignores: ['deploy/', 'dist/', 'node_modules/', '.data/', 'coverage/', '.dependency-cruiser.cjs'] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
@@ -31,6 +31,7 @@ export default defineConfig(
       'src/main.ts',
       'src/worker.ts',
       'src/migrate.ts',
+      'src/move-blobs.ts',
       'ormconfig.ts',
       'scripts/**',
       'test/**',

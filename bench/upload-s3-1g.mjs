@@ -2,11 +2,11 @@ import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
-import { requireProgram } from '../scripts/bootstrap/programs.mjs';
+import { findBoto3 } from '../scripts/bootstrap/boto3.mjs';
 import { runChild } from '../scripts/process/child-processes.mjs';
-import { startStack } from '../scripts/stack/start-stack.mjs';
 import { logIn, upload } from './parts/caller.mjs';
 import { residentMemory, resetPeak } from './parts/memory.mjs';
+import { withS3Stack } from './parts/s3-stack.mjs';
 
 const SIZE = 2 ** 30;
 const MIB = 2 ** 20;
@@ -24,22 +24,14 @@ export const uploadS31g = {
   unit: 'MiB/s',
   goal: { atLeast: 0.9 },
   rounds: 7,
-  prepare: async (setting) => {
-    const { stack, folder, signal, onEnd } = setting;
-    // An nginx and an application of its own, whose new blobs go to a MinIO; on the same data.
-    const s3 = await startStack({
-      dataDir: join(folder, 'stack'),
-      parts: ['nginx', 'app'],
-      s3: true,
-      databaseUrl: stack.databaseUrl,
-      redisUrl: stack.redisUrl,
-      env: { ...stack.env, S3_ENDPOINT: undefined, S3_BUCKET: 'bench', DEFAULT_VOLUME: 's3' },
-      signal,
-    });
-    onEnd(() => s3.stop());
+  prepare: async (common) => {
+    const setting = await withS3Stack(common);
+    const { stack, folder, signal } = setting;
+    const boto3 = findBoto3();
+    if (boto3 === undefined) throw new Error('boto3 is not there');
     const python = async (/** @type {readonly string[]} */ ...args) => {
-      const { code, stdout, output } = await runChild(requireProgram('python3'), [BOTO3_STORE, ...args], {
-        env: { ...process.env, ...s3.env },
+      const { code, stdout, output } = await runChild(boto3.file, [BOTO3_STORE, ...args], {
+        env: { ...boto3.env, ...stack.env },
         signal,
       });
       if (code !== 0) throw new Error(`boto3 ended with exit code ${String(code)}:\n${output.trim()}`);
@@ -58,10 +50,10 @@ export const uploadS31g = {
       await file.close();
     };
     await change();
-    await upload({ ...setting, stack: s3 }, credentials, path);
+    await upload(setting, credentials, path);
     await python('empty');
 
-    const pid = s3.app?.pid ?? NaN;
+    const pid = stack.app?.pid ?? NaN;
     await resetPeak(pid);
     const before = await residentMemory(pid);
     return {
@@ -69,7 +61,7 @@ export const uploadS31g = {
         uploads += 1;
         await change();
         const since = performance.now();
-        await upload({ ...setting, stack: s3 }, credentials, path);
+        await upload(setting, credentials, path);
         const seconds = (performance.now() - since) / 1000;
         await python('empty');
         return SIZE / MIB / seconds;

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { accel1g } from '../bench/accel-1g.mjs';
+import { accelS31g } from '../bench/accel-s3-1g.mjs';
 import { authMe } from '../bench/auth-me.mjs';
 import { decision } from '../bench/decision.mjs';
 import { loginStorm } from '../bench/login-storm.mjs';
+import { redirect } from '../bench/redirect.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
 import { uploadS31g } from '../bench/upload-s3-1g.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
@@ -23,7 +25,8 @@ import { describeExit, PartFailed } from './stack/part.mjs';
 import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
-const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, uploadS31g];
+const S3_ROWS = [redirect, accelS31g, uploadS31g];
+const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, ...S3_ROWS];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {
@@ -59,10 +62,14 @@ await runScript(
     const { wanted, json } = readArguments();
     await ensurePackages(progress, shutdown.signal);
     await continueOnPinnedNode(shutdown);
-    await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wrk'], progress, shutdown.signal);
-    if (wanted.includes(uploadS31g)) {
+    await ensurePrograms(
+      ['postgres', 'redis-server', 'nginx', 'nginx-js', 'curl', 'wrk'],
+      progress,
+      shutdown.signal,
+    );
+    if (wanted.some((row) => S3_ROWS.includes(row))) {
       await ensureGoTools(['minio'], progress, shutdown.signal);
-      Object.assign(process.env, await ensureBoto3(progress, shutdown.signal));
+      await ensureBoto3(progress, shutdown.signal);
     }
     await ensureBuild(progress, shutdown.signal);
     const folder = await mkdtemp(join(tmpdir(), 'download-service-bench-'));

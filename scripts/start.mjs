@@ -1,4 +1,4 @@
-// npm start [-- --replicas N] [--s3]: everything that a fresh clone needs, then the service in the foreground.
+// npm start [-- --replicas N] [--s3] [--tls]: everything that a fresh clone needs, then the service in the foreground.
 import { ensureBuild } from './bootstrap/build.mjs';
 import { ensureGoTools } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
@@ -15,12 +15,13 @@ import { summaryOf } from './stack/summary.mjs';
 await runScript(
   async (shutdown, progress) => {
     const { signal } = shutdown;
-    const { replicas, s3 } = startOptionsFrom(process.argv.slice(2), process.env);
+    const { replicas, s3, tls } = startOptionsFrom(process.argv.slice(2), process.env);
     const settings = settingsFrom(process.env);
     await requireStartable(settings);
     await ensurePackages(progress, signal);
     await continueOnPinnedNode(shutdown);
-    await ensurePrograms(programsFor(settings), progress, signal, clusterVersion(settings.dataDir));
+    const programs = programsFor(settings, { ownStore: s3, tls });
+    await ensurePrograms(programs, progress, signal, clusterVersion(settings.dataDir));
     if (s3 && settings.s3Endpoint === undefined) await ensureGoTools(['minio'], progress, signal);
     const built = ensureBuild(progress, signal);
     const stack = await startStack({
@@ -30,6 +31,7 @@ await runScript(
       signal,
       replicas,
       s3,
+      tls,
       restart: true,
       // The lines of several processes in one terminal could not be told apart.
       appLog: replicas === 1 ? 'inherit' : 'file',

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ensureBoto3 } from './bootstrap/boto3.mjs';
 import { ensureBuild } from './bootstrap/build.mjs';
 import { ensureStores } from './bootstrap/go-tools.mjs';
 import { ensurePackages } from './bootstrap/packages.mjs';
@@ -20,12 +21,19 @@ await runScript(
     try {
       await ensurePackages(progress, signal);
       await continueOnPinnedNode(shutdown);
-      await ensurePrograms(['postgres', 'redis-server', 'nginx', 'curl', 'wget', 'aria2c'], progress, signal);
+      await ensurePrograms(
+        ['postgres', 'redis-server', 'nginx', 'nginx-js', 'curl', 'wget', 'aria2c'],
+        progress,
+        signal,
+      );
       await ensureBrowser(progress, signal);
-      await ensureStores(progress, signal);
+      // Takes minutes, once a machine: beside the checks, but not beside the tests, some of which measure time.
+      const stores = ensureStores(progress, signal).then(() => ensureBoto3(progress, signal));
+      stores.catch(() => undefined);
       await ensureBuild(progress, signal);
       // Who names tests wants their answer soon.
       if (args.length === 0) total = sum(total, countChecks(await runChecks(progress, signal)));
+      await stores;
       const folder = await mkdtemp(join(tmpdir(), 'download-service-test-'));
       try {
         const report = join(folder, 'report.json');

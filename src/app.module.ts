@@ -3,7 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { Config } from './common/config/config.js';
 import { ConfigModule } from './common/config/config.module.js';
 import { DatabaseModule } from './common/database/index.js';
-import { HealthModule } from './common/health/health.module.js';
+import { HealthModule } from './common/health/index.js';
 import { ProblemFilter } from './common/problems/index.js';
 import { RedisModule } from './common/redis/index.js';
 import { RevocationModule } from './common/revocation/index.js';
@@ -11,6 +11,7 @@ import { migrations } from './migrations/index.js';
 import { AuthModule } from './modules/auth/index.js';
 import { DownloadsModule } from './modules/downloads/index.js';
 import { FileMetaModule } from './modules/file-meta/index.js';
+import { StorageModule } from './modules/storage/index.js';
 import { UploadsModule } from './modules/uploads/index.js';
 
 @Module({})
@@ -23,7 +24,7 @@ export class AppModule {
         DatabaseModule.forRoot(migrations),
         RedisModule,
         RevocationModule,
-        HealthModule,
+        HealthModule.forRoot([AuthModule, StorageModule]),
         AuthModule,
         FileMetaModule,
         UploadsModule,

@@ -57,3 +57,22 @@ export async function decide({ stack, signal }, credentials, fileId) {
   }
   return path;
 }
+
+/**
+ * Asks the application itself, and makes sure that it redirects to the store.
+ * @param {Setting} setting
+ * @param {Credentials} credentials
+ * @param {string} fileId
+ * @returns {Promise<string>} the presigned URL
+ */
+export async function redirection({ stack, signal }, credentials, fileId) {
+  const url = `${stack.appUrl}/download/${fileId}`;
+  const answer = await fetch(url, { headers: { ...credentials }, redirect: 'manual', signal });
+  const location = answer.headers.get('Location');
+  if (answer.status !== 302 || !location?.includes('X-Amz-Signature')) {
+    throw new Error(
+      `the answer is not a 302 to a presigned URL: ${String(answer.status)}, ${String(location)}`,
+    );
+  }
+  return location;
+}

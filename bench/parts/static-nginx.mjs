@@ -1,13 +1,11 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ROOT } from '../../scripts/bootstrap/checkout.mjs';
 import { requireProgram } from '../../scripts/bootstrap/programs.mjs';
 import { startPart } from './start-part.mjs';
+import { takenOver } from './template-directives.mjs';
 
-const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
-
-/** How nginx moves bytes, in our template: taken from there line by line, so that the two cannot drift apart. */
-const TAKEN_OVER = {
+/** How nginx moves bytes. */
+const MOVING_BYTES = {
   main: ['worker_processes', 'worker_rlimit_nofile'],
   events: ['worker_connections'],
   http: [
@@ -33,26 +31,23 @@ const TAKEN_OVER = {
 export function startStaticNginx(setting, root) {
   const { folder } = setting;
   return startPart('static-nginx', setting, async (port) => {
-    const template = await readFile(TEMPLATE, 'utf8');
-    const taken = (/** @type {keyof typeof TAKEN_OVER} */ block) =>
-      TAKEN_OVER[block].map((name) => directiveOf(template, name)).join('\n');
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
     const config = join(folder, 'static-nginx.conf');
     await writeFile(
       config,
       `${process.getuid?.() === 0 ? 'user root;' : ''}
-${taken('main')}
+${await takenOver(MOVING_BYTES.main)}
 daemon off;
 pid static-nginx.pid;
 error_log stderr;
 events {
-${taken('events')}
+${await takenOver(MOVING_BYTES.events)}
 }
 http {
 access_log off;
 default_type application/octet-stream;
 ${temporary.map((name) => `${name}_temp_path ${name};`).join('\n')}
-${taken('http')}
+${await takenOver(MOVING_BYTES.http)}
 server {
 listen 127.0.0.1:${String(port)} reuseport backlog=4096;
 root "${root}";
@@ -65,15 +60,4 @@ root "${root}";
       args: ['-p', `${folder}/`, '-c', config, '-e', 'stderr'],
     };
   });
-}
-
-/**
- * @param {string} template
- * @param {string} name
- * @returns {string} the directive's first line in the template
- */
-function directiveOf(template, name) {
-  const line = new RegExp(`^ *${name} [^;$]*;$`, 'm').exec(template)?.[0];
-  if (line === undefined) throw new Error(`${TEMPLATE} does not set ${name} any more`);
-  return line;
 }

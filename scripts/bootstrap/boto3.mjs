@@ -1,27 +1,59 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from '../process/child-processes.mjs';
 import { SaidError } from '../process/said-error.mjs';
-import { cacheFolder } from './go-tools.mjs';
 import { ensurePrograms, findProgram } from './programs.mjs';
+import { toolCache } from './tool-cache.mjs';
 
-const BOTO3 = 'boto3==1.43.11';
+/** An S3 client of another make, from PyPI; what it needs comes in the versions that it names itself. */
+const VERSION = '1.43.11';
+
+/** @returns {string} for PYTHONPATH */
+function folder() {
+  return join(toolCache(), 'python', `boto3-${VERSION}`);
+}
 
 /**
- * The S3 client of Python, once a machine and beside its own packages.
+ * A Python that has boto3.
+ * @returns {{ file: string, env: NodeJS.ProcessEnv } | undefined} undefined when it has not been fetched
+ */
+export function findBoto3() {
+  const file = findProgram('python3');
+  if (file === undefined || !existsSync(folder())) return undefined;
+  return { file, env: { ...process.env, PYTHONPATH: folder(), PYTHONDONTWRITEBYTECODE: '1' } };
+}
+
+/**
+ * Fetches boto3 for the tests, once a machine. Where it cannot be had they skip themselves, by name; where CI is set that is a failure.
  * @param {import('../process/progress.mjs').StepReporter} progress
  * @param {AbortSignal} signal
- * @returns {Promise<{ PYTHONPATH: string }>} for the environment of python3
+ * @returns {Promise<void>}
  */
 export async function ensureBoto3(progress, signal) {
-  await ensurePrograms(['pip3'], progress, signal);
-  const folder = join(cacheFolder(), BOTO3.replace('==', '-'));
-  if (!existsSync(join(folder, 'boto3'))) {
-    await progress.step(`boto3 (pip install ${BOTO3})`, async () => {
-      const args = ['install', '--quiet', '--target', folder, BOTO3];
-      const { code, output } = await runChild(findProgram('pip3') ?? 'pip3', args, { signal });
-      if (code !== 0) throw new SaidError(`${output.trim()}\n\npip could not install boto3`);
-    });
+  if (findBoto3() !== undefined) return;
+  try {
+    await ensurePrograms(['python3', 'pip3'], progress, signal);
+    await progress.step(`boto3 (pip install boto3==${VERSION}, once; about 30 MB)`, () => fetch(signal));
+  } catch (error) {
+    signal.throwIfAborted();
+    if (process.env.CI) throw error;
+    progress.line(error instanceof Error ? error.message : String(error));
   }
-  return { PYTHONPATH: folder };
+}
+
+/** @param {AbortSignal} signal */
+async function fetch(signal) {
+  // Made beside its place: what is cut short leaves nothing that looks finished.
+  const unfinished = join(toolCache(), 'python', `.boto3-${String(process.pid)}`);
+  mkdirSync(join(toolCache(), 'python'), { recursive: true });
+  try {
+    const args = ['install', '--quiet', '--target', unfinished, `boto3==${VERSION}`];
+    const { code, output } = await runChild(findProgram('pip3') ?? 'pip3', args, { signal });
+    if (code !== 0)
+      throw new SaidError(`${output.trim()}\n\npip could not install boto3 (pip3 ${args.join(' ')})`);
+    // Another may have been faster.
+    if (!existsSync(folder())) renameSync(unfinished, folder());
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true });
+  }
 }

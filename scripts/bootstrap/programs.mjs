@@ -3,19 +3,22 @@ import { delimiter, dirname, join } from 'node:path';
 import { SaidError } from '../process/said-error.mjs';
 import { installWithApt, undoInterruptedInstall } from './apt.mjs';
 
-/** @typedef {'postgres' | 'redis-server' | 'nginx' | 'curl' | 'wget' | 'aria2c' | 'wrk' | 'chromium' | 'pip3'} Program */
+/** @typedef {'postgres' | 'redis-server' | 'nginx' | 'curl' | 'wget' | 'aria2c' | 'wrk' | 'chromium' | 'python3' | 'pip3' | 'nginx-js' | 'openssl'} Program */
 
 /** @type {Readonly<Record<Program, string>>} the Debian package that has it */
 const PACKAGES = {
   postgres: 'postgresql',
   'redis-server': 'redis-server',
   nginx: 'nginx',
+  'nginx-js': 'libnginx-mod-http-js',
   curl: 'curl',
   wget: 'wget',
   aria2c: 'aria2',
   wrk: 'wrk',
   chromium: 'chromium',
+  python3: 'python3',
   pip3: 'python3-pip',
+  openssl: 'openssl',
 };
 
 /** Debian keeps each version of PostgreSQL in a folder of its own, off PATH. */
@@ -62,6 +65,16 @@ export function findPostgres(version) {
   return onPath !== undefined && isProgram(join(dirname(onPath), 'postgres')) ? dirname(onPath) : undefined;
 }
 
+/** Where nginx's packages put their modules: Debian's, nginx.org's, Fedora's. */
+const NGINX_MODULE_FOLDERS = ['/usr/lib/nginx/modules', '/etc/nginx/modules', '/usr/lib64/nginx/modules'];
+
+/** @returns {string | undefined} absolute path of the module that runs store.js */
+export function findNginxJs() {
+  return NGINX_MODULE_FOLDERS.map((folder) => join(folder, 'ngx_http_js_module.so')).find((path) =>
+    existsSync(path),
+  );
+}
+
 /**
  * @param {string} name
  * @returns {string}
@@ -81,6 +94,7 @@ export function requireProgram(name) {
  */
 function missingPackages(programs, postgresVersion) {
   return programs.flatMap((program) => {
+    if (program === 'nginx-js') return findNginxJs() === undefined ? [PACKAGES[program]] : [];
     if (program !== 'postgres') return findProgram(program) === undefined ? [PACKAGES[program]] : [];
     if (findPostgres(postgresVersion) !== undefined) return [];
     return [postgresVersion === undefined ? PACKAGES.postgres : `postgresql-${postgresVersion}`];

@@ -8,6 +8,7 @@ import { localVolume } from './volumes.mjs';
  * @typedef {object} ApplicationPlan
  * @property {string} dataDir
  * @property {number} publicPort
+ * @property {boolean} tls whether nginx speaks HTTPS there
  * @property {number} appPort
  * @property {string} databaseUrl
  * @property {string} redisUrl
@@ -48,6 +49,15 @@ export function applicationNode() {
 }
 
 /**
+ * @param {Pick<ApplicationPlan, 'publicPort' | 'tls'>} plan
+ * @returns {string} as users of this machine reach the service
+ */
+export function publicUrlOf({ publicPort, tls }) {
+  // `origin` leaves the scheme's own port out.
+  return new URL(`${tls ? 'https' : 'http'}://localhost:${String(publicPort)}`).origin;
+}
+
+/**
  * The whole environment of the application.
  * @param {ApplicationPlan} plan
  * @returns {Record<string, string>}
@@ -61,8 +71,7 @@ export function applicationEnvironment(plan) {
   }
   const isSet = (/** @type {string} */ name) => (env[name] ?? '') !== '';
   if (!isSet('S3_ENDPOINT')) Object.assign(env, plan.s3);
-  const port = plan.publicPort === 80 ? '' : `:${String(plan.publicPort)}`;
-  if (!isSet('PUBLIC_URL')) env.PUBLIC_URL = `http://localhost${port}`;
+  if (!isSet('PUBLIC_URL')) env.PUBLIC_URL = publicUrlOf(plan);
   if (!isSet('VOLUMES')) env.VOLUMES = JSON.stringify([localVolume(plan.dataDir)]);
   if (!JWT_VARIABLES.some(isSet)) {
     for (const name of JWT_VARIABLES) Reflect.deleteProperty(env, name);

@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { ROOT } from '../bootstrap/checkout.mjs';
 import { requireProgram } from '../bootstrap/programs.mjs';
 import { runChild } from '../process/child-processes.mjs';
 import { rotateLog } from '../process/log-file.mjs';
 import { SaidError } from '../process/said-error.mjs';
+import { storeDirectives } from './nginx-stores.mjs';
+import { pathInConfig, renderTemplate } from './nginx-template.mjs';
 import { hasIpv6 } from './ports.mjs';
 
 /**
@@ -14,7 +16,9 @@ import { hasIpv6 } from './ports.mjs';
  * @property {number} publicPort
  * @property {readonly number[]} appPorts of the application's replicas
  * @property {ReadonlyMap<string, string>} volumeRoots absolute folders of the blobs that nginx sends itself, by volume
+ * @property {ReadonlyMap<string, import('./volumes.mjs').ProxiedStore>} stores from which nginx fetches blobs, by volume
  * @property {number} uploadMaxSize bytes of the largest file
+ * @property {import('./certificates.mjs').Certificates | undefined} certificates undefined: it speaks HTTP
  */
 
 const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
@@ -22,48 +26,16 @@ const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
 /** Bytes that boundaries, part headers and fields may add to a file: as the application has it. */
 const FORM_OVERHEAD = 64 * 1024;
 
-/** What separates or ends a word in nginx.conf. */
-const SPECIAL = /[\s"'\\;{}#]/;
-
-/**
- * nginx.conf has no escape for a path with a blank or a quote where the template does not quote it; but nginx takes
- * relative paths as below its prefix, which comes on the command line. For such paths the relative form is used.
- * @param {string} path absolute
- * @param {string} prefix nginx's own folder
- * @returns {string}
- */
-function pathInConfig(path, prefix) {
-  const short = SPECIAL.test(path) ? relative(prefix, path) || '.' : path;
-  // A dollar sign begins a variable in some directives; nothing can quote it.
-  if (path.includes('$') || SPECIAL.test(short)) {
-    throw new SaidError(
-      `nginx cannot use the folder ${path}: choose one without ${path.includes('$') ? 'a dollar sign' : 'blanks and quotes'} (DATA_DIR)`,
-    );
-  }
-  return short;
-}
-
-/**
- * @param {string} template
- * @param {Readonly<Record<string, string>>} values
- * @returns {string} only these names are replaced, as envsubst does when it is given a list: nginx has `$` of its own
- */
-export function renderTemplate(template, values) {
-  return template.replace(
-    /\$\{([A-Z][A-Z0-9_]*)\}/g,
-    (whole, /** @type {string} */ name) => values[name] ?? whole,
-  );
-}
-
 /**
  * A socket each for IPv4 and IPv6: one for both would show IPv4 clients by mapped addresses (::ffff:10.0.0.1).
  * @param {number} port
- * @param {boolean} ipv6
+ * @param {{ ipv6: boolean, tls: boolean }} options
  * @returns {string}
  */
-function listenDirectives(port, ipv6) {
-  const ipv4 = `listen ${String(port)} backlog=4096;`;
-  return ipv6 ? `${ipv4}\n        listen [::]:${String(port)} ipv6only=on backlog=4096;` : ipv4;
+function listenDirectives(port, { ipv6, tls }) {
+  const options = `${tls ? 'ssl http2 ' : ''}backlog=4096`;
+  const ipv4 = `listen ${String(port)} ${options};`;
+  return ipv6 ? `${ipv4}\n        listen [::]:${String(port)} ipv6only=on ${options};` : ipv4;
 }
 
 /**
@@ -71,7 +43,15 @@ function listenDirectives(port, ipv6) {
  * @param {NginxPlan} plan
  * @returns {Promise<import('./part.mjs').PartSpec>}
  */
-export async function nginxSpec({ dataDir, publicPort, appPorts, volumeRoots, uploadMaxSize }) {
+export async function nginxSpec({
+  dataDir,
+  publicPort,
+  appPorts,
+  volumeRoots,
+  stores,
+  uploadMaxSize,
+  certificates,
+}) {
   const prefix = join(dataDir, 'nginx');
   const config = join(prefix, 'nginx.conf');
   const logFile = join(dataDir, 'log/nginx.log');
@@ -80,9 +60,15 @@ export async function nginxSpec({ dataDir, publicPort, appPorts, volumeRoots, up
   writeFileSync(
     config,
     renderTemplate(readFileSync(TEMPLATE, 'utf8'), {
+      ...storeDirectives(stores, prefix),
       NGINX_USER_DIRECTIVE: process.getuid?.() === 0 ? 'user root;' : '',
       NGINX_PREFIX: pathInConfig(prefix, prefix),
-      PUBLIC_LISTEN: listenDirectives(publicPort, await hasIpv6()),
+      PUBLIC_LISTEN: listenDirectives(publicPort, { ipv6: await hasIpv6(), tls: certificates !== undefined }),
+      PUBLIC_CERTIFICATE:
+        certificates === undefined
+          ? ''
+          : `ssl_certificate "${pathInConfig(certificates.certificateFile, prefix)}";\n` +
+            `        ssl_certificate_key "${pathInConfig(certificates.keyFile, prefix)}";`,
       // Never put aside for a while: to be refused on loopback costs nothing, and a replica is back within seconds.
       APP_UPSTREAM: appPorts
         .map((port) => `server 127.0.0.1:${String(port)} max_fails=0;`)

@@ -4,6 +4,7 @@ import { ROOT } from '../bootstrap/checkout.mjs';
 import { SaidError } from '../process/said-error.mjs';
 import { requireUnused } from './data-folder.mjs';
 import { requireFreePort } from './ports.mjs';
+import { proxiedStores } from './volumes.mjs';
 
 /**
  * What a user chooses by environment variables; an empty one counts as unset.
@@ -125,12 +126,15 @@ export async function requireStartable({ dataDir, publicPort, appPort }) {
 
 /**
  * @param {Settings} settings
- * @returns {import('../bootstrap/programs.mjs').Program[]} the servers that a stack of these settings starts
+ * @param {{ ownStore?: boolean, tls?: boolean }} [options] ownStore: an S3 server is a part of the stack
+ * @returns {import('../bootstrap/programs.mjs').Program[]} what a stack of these settings runs
  */
-export function programsFor({ databaseUrl, redisUrl }) {
+export function programsFor({ databaseUrl, redisUrl }, { ownStore = false, tls = false } = {}) {
   return [
     ...(databaseUrl === undefined ? /** @type {const} */ (['postgres']) : []),
     ...(redisUrl === undefined ? /** @type {const} */ (['redis-server']) : []),
     'nginx',
+    ...(ownStore || proxiedStores(process.env).size > 0 ? /** @type {const} */ (['nginx-js']) : []),
+    ...(tls ? /** @type {const} */ (['openssl']) : []),
   ];
 }

@@ -5,17 +5,21 @@ const MOST = 32;
 
 const REPLICAS = `--replicas must be a whole number from 1 to ${String(MOST)}: npm start -- --replicas 3`;
 
-const KNOWN = `there are --replicas N (1 to ${String(MOST)}) and --s3`;
+/** Options without a value. */
+const FLAGS = /** @type {const} */ (['s3', 'tls']);
+
+const KNOWN = `there are --replicas N (1 to ${String(MOST)}), --s3 and --tls`;
 
 /**
  * What `npm start` can be asked for; everything else is an environment variable.
  * @typedef {object} StartOptions
  * @property {number} replicas how many application processes
  * @property {boolean} s3 whether a MinIO belongs to the stack
+ * @property {boolean} tls whether nginx, and that MinIO, speak HTTPS
  */
 
 /**
- * @param {readonly string[]} args of the script: `--replicas N` or `--replicas=N`, `--s3`; each at most once
+ * @param {readonly string[]} args of the script: `--replicas N` or `--replicas=N`, `--s3`, `--tls`; each at most once
  * @param {NodeJS.ProcessEnv} env
  * @returns {StartOptions}
  * @throws {SaidError} rather than to ignore what somebody asked for
@@ -23,14 +27,19 @@ const KNOWN = `there are --replicas N (1 to ${String(MOST)}) and --s3`;
 export function startOptionsFrom(args, env) {
   // Without `--` npm keeps the option to itself.
   if (env.npm_config_replicas !== undefined) throw new SaidError(`${REPLICAS} (with -- before the option)`);
-  if (env.npm_config_s3 !== undefined) throw new SaidError('npm start -- --s3 (with -- before the option)');
+  for (const flag of FLAGS) {
+    if (env[`npm_config_${flag}`] !== undefined)
+      throw new SaidError(`npm start -- --${flag} (with -- before the option)`);
+  }
   /** @type {number | undefined} */
   let replicas;
-  let s3 = false;
+  /** @type {Set<string>} */
+  const flags = new Set();
   const rest = [...args];
   for (let option = rest.shift(); option !== undefined; option = rest.shift()) {
     const [, joined] = /^--replicas(?:=(.*))?$/s.exec(option) ?? [];
-    if (option === '--s3' && !s3) s3 = true;
+    const flag = FLAGS.find((name) => option === `--${name}`);
+    if (flag !== undefined && !flags.has(flag)) flags.add(flag);
     else if (/^--replicas(=|$)/.test(option) && replicas === undefined) {
       replicas = countOf(joined ?? rest.shift());
     } else {
@@ -40,7 +49,7 @@ export function startOptionsFrom(args, env) {
       );
     }
   }
-  return { replicas: replicas ?? 1, s3 };
+  return { replicas: replicas ?? 1, s3: flags.has('s3'), tls: flags.has('tls') };
 }
 
 /**

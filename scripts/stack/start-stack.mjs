@@ -2,7 +2,8 @@ import { isAbsolute, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { Interrupted } from '../process/interrupted.mjs';
 import { ROOT } from '../bootstrap/checkout.mjs';
-import { applicationEnvironment, applicationSpec } from './application.mjs';
+import { applicationEnvironment, applicationSpec, publicUrlOf } from './application.mjs';
+import { ensureCertificates } from './certificates.mjs';
 import { openDataFolder } from './data-folder.mjs';
 import { migrate } from './migrate.mjs';
 import { minioSpec, minioVariables } from './minio.mjs';
@@ -13,7 +14,7 @@ import { redisSpec, redisUrlOf } from './redis.mjs';
 import { Secrets } from './secrets.mjs';
 import { StackParts } from './stack-parts.mjs';
 import { startReplicas } from './start-replicas.mjs';
-import { accelRoots } from './volumes.mjs';
+import { accelRoots, proxiedStores } from './volumes.mjs';
 
 /** @typedef {import('./part.mjs').Part} Part */
 /** @typedef {import('./stack-parts.mjs').PartName} PartName */
@@ -37,6 +38,8 @@ import { accelRoots } from './volumes.mjs';
  * @property {string | undefined} [redisUrl] a Redis that runs already; then none is started
  * @property {boolean | undefined} [s3] default false; true: a MinIO of one node is one of the parts, and its bucket the volume `s3`,
  *   unless `env` names a store by S3_ENDPOINT
+ * @property {boolean | undefined} [tls] default false; true: nginx, and a MinIO of the stack, speak HTTPS with a certificate for this
+ *   machine
  * @property {'file' | 'inherit' | undefined} [appLog] default: file, `log/app.log` in the data folder, `app-2.log` for the
  *   second replica and so on
  * @property {'built' | 'watch' | undefined} [appMode] default: built; watch: compiled anew at every change
@@ -51,6 +54,7 @@ import { accelRoots } from './volumes.mjs';
  * @property {string} dataDir
  * @property {string} publicUrl on this machine, by nginx, without a slash at the end
  * @property {number} publicPort
+ * @property {string | undefined} caFile what clients of `publicUrl` are to trust; undefined without TLS
  * @property {string} appUrl the application itself, the first of them when there are several
  * @property {number} appPort
  * @property {readonly string[]} appUrls of all replicas
@@ -170,15 +174,20 @@ export async function startStack(options) {
       password: secrets.ensure('postgres-password').value,
     };
     const redisPlan = { dataDir, port: await freePort(), password: secrets.ensure('redis-password').value };
+    const tls = options.tls === true;
+    const certificates = tls
+      ? await step('certificates', () => ensureCertificates(dataDir, signal))
+      : undefined;
     const ownStore = options.s3 === true && !(options.env?.S3_ENDPOINT ?? process.env.S3_ENDPOINT);
     const minioPlan = ownStore
-      ? { dataDir, port: await freePort(), password: secrets.ensure('minio-password').value }
+      ? { dataDir, port: await freePort(), password: secrets.ensure('minio-password').value, certificates }
       : undefined;
     const databaseUrl = options.databaseUrl ?? databaseUrlOf(postgresPlan);
     const redisUrl = options.redisUrl ?? redisUrlOf(redisPlan);
     const env = applicationEnvironment({
       dataDir,
       publicPort,
+      tls,
       appPort,
       databaseUrl,
       redisUrl,
@@ -201,7 +210,9 @@ export async function startStack(options) {
         publicPort,
         appPorts,
         volumeRoots: accelRoots(env),
+        stores: proxiedStores(env),
         uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
+        certificates,
       });
       return parts.start('nginx', spec, signal);
     };
@@ -242,8 +253,9 @@ export async function startStack(options) {
     }
     return {
       dataDir,
-      publicUrl: `http://localhost:${String(publicPort)}`,
+      publicUrl: publicUrlOf({ publicPort, tls }),
       publicPort,
+      caFile: certificates?.caFile,
       appUrl: loopbackUrl(appPort),
       appPort,
       appUrls: appPorts.map(loopbackUrl),

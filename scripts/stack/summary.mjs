@@ -2,7 +2,7 @@
  * @param {import('./start-stack.mjs').Stack} stack
  * @returns {string} what a person wants to know about a stack that has just started
  */
-export function summaryOf({ env, admin, dataDir, apps }) {
+export function summaryOf({ env, admin, dataDir, apps, caFile }) {
   const url = (env.PUBLIC_URL ?? '').replace(/\/+$/, '');
   const password = admin.generated
     ? `${admin.password ?? ''}   (generated; kept in ${dataDir}/secrets/admin-password)`
@@ -14,6 +14,9 @@ export function summaryOf({ env, admin, dataDir, apps }) {
     'Swagger UI': `${url}/docs`,
     OpenAPI: `${url}/openapi.json`,
     Health: `${url}/health/ready`,
+    ...(caFile === undefined
+      ? {}
+      : { 'CA certificate': caFile, 'With curl': `curl --cacert '${caFile}' ${url}/health/ready` }),
     'Admin e-mail': admin.email,
     'Admin password': password,
     'Data folder': dataDir,

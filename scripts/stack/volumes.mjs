@@ -30,30 +30,35 @@ export function accelRoots(env) {
   );
 }
 
+/** Deliveries in which nginx fetches blobs from the store; `auto` is what a volume has that names none. */
+const PROXIED = ['auto', 'accel-s3'];
+
 /**
- * The stores from which nginx is to fetch blobs, by the names of the volumes.
  * @typedef {{ endpoint: string, caFile: string | undefined }} ProxiedStore
- * @param {Readonly<Record<string, string>>} env the application's
- * @returns {ReadonlyMap<string, ProxiedStore>}
+ * @param {Readonly<Record<string, string | undefined>>} env the application's
+ * @returns {ReadonlyMap<string, ProxiedStore>} the stores from which nginx is to fetch blobs, by the names of the volumes
  */
 export function proxiedStores(env) {
-  const named = volumesOf(env).filter(({ driver }) => driver === 's3');
-  /** @type {Volume[]} */
-  const added = env.S3_ENDPOINT
-    ? [
-        {
-          name: 's3',
-          driver: 's3',
-          endpoint: env.S3_ENDPOINT,
-          ...(env.S3_CA_FILE && { caFile: env.S3_CA_FILE }),
-        },
-      ]
-    : [];
-  return new Map([...named, ...added].map(({ name, endpoint = '', caFile }) => [name, { endpoint, caFile }]));
+  const volumes = volumesOf(env).filter(({ driver }) => driver === 's3');
+  if (env.S3_ENDPOINT) volumes.push(shorthandVolume(env));
+  return new Map(
+    volumes
+      .filter(({ delivery = 'auto' }) => PROXIED.includes(delivery))
+      .map(({ name, endpoint = '', caFile }) => [name, { endpoint, caFile }]),
+  );
 }
 
 /**
- * @param {Readonly<Record<string, string>>} env
+ * @param {Readonly<Record<string, string | undefined>>} env
+ * @returns {Volume} the one that `S3_ENDPOINT` adds
+ */
+function shorthandVolume(env) {
+  const { S3_ENDPOINT: endpoint = '', S3_CA_FILE: caFile, S3_DELIVERY: delivery } = env;
+  return { name: 's3', driver: 's3', endpoint, ...(caFile && { caFile }), ...(delivery && { delivery }) };
+}
+
+/**
+ * @param {Readonly<Record<string, string | undefined>>} env
  * @returns {Volume[]} none when they cannot be read: the application says what is wrong, better than we could
  */
 function volumesOf(env) {

@@ -7,6 +7,7 @@ import { Credentials1763700400000 } from './1763700400000-credentials.js';
 import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
 import { RemovedObjects1763700650000 } from './1763700650000-removed-objects.js';
 import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
+import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   AuditLog1763700500000,
   StoreTags1763700600000,
   RemovedObjects1763700650000,
+  BlobTrash1763700700000,
 ];

@@ -59,6 +59,9 @@ describe('npm start -- --replicas', () => {
     ['--replicas='],
     ['--replicas', '2', '--replicas', '3'],
     ['--replica', '2'],
+    ['--tls', '--tls'],
+    ['--tls=yes'],
+    ['--s3', '--s3'],
     ['--help'],
   ];
   it.each(wrong.map((args) => [args.join(' '), args] as const))(
@@ -71,10 +74,14 @@ describe('npm start -- --replicas', () => {
     },
   );
 
-  it('without -- npm keeps the option to itself: an error, not one replica', async () => {
-    const started = lab.start({}, ['npm', 'start', '--replicas=2']);
+  it.each([
+    ['--replicas=2', '--replicas'],
+    ['--tls', '--tls'],
+    ['--s3', '--s3'],
+  ])('without -- npm keeps %s to itself: an error, not a stack without it', async (option, said) => {
+    const started = lab.start({}, ['npm', 'start', option]);
     expect((await started.exit()).code).toBe(1);
-    expect(started.output).toContain('npm start -- --replicas');
+    expect(started.output).toContain(`npm start -- ${said}`);
     await expect(stat(join(lab.dataDir, 'log'))).rejects.toThrow('ENOENT');
   });
 });

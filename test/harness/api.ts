@@ -125,9 +125,12 @@ export class Api {
       filename = 'a.bin',
       type = 'application/octet-stream',
       visibility,
-    }: { filename?: string; type?: string; visibility?: string } = {},
+      volume,
+    }: { filename?: string; type?: string; visibility?: string; volume?: string } = {},
   ): Promise<FileJson> {
-    const fields = visibility === undefined ? [] : [{ name: 'visibility', value: visibility }];
+    const fields = Object.entries({ visibility, volume }).flatMap(([name, value]) =>
+      value === undefined ? [] : [{ name, value }],
+    );
     const answer = await this.sendForm([...fields, { name: 'file', value, filename, type }]);
     expect(answer.status, answer.text).toBe(201);
     return answer.json as FileJson;

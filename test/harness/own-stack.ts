@@ -1,9 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { type Stack, type StackOptions, startStack } from '../../scripts/stack/start-stack.mjs';
 import { Api } from './api.js';
+import { trusted } from './http.js';
 
 export const ADMIN = { email: 'admin@example.com', password: 'first light in november' };
 
@@ -16,14 +17,16 @@ export interface OwnStack {
   readonly said: readonly string[];
 }
 
+type Environment = Record<string, string>;
+
 /**
  * A stack that the suite may hurt. Real: PostgreSQL, Redis, nginx, the built application. With `restart` an end that the suite
- * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`. An environment that
- * is known only when earlier hooks have run is a function.
+ * asks a Part for is left as it is; what is started again is a process that ends by itself, or by `process.kill`.
+ * @param env as a function: asked for when whatever the suite has started before is there
  */
 export function useOwnStack(
-  env: Record<string, string> | (() => Record<string, string>) = {},
-  { replicas, restart, s3 }: Pick<StackOptions, 'replicas' | 'restart' | 's3'> = {},
+  env: Environment | (() => Environment) = {},
+  { replicas, restart, s3, tls }: Pick<StackOptions, 'replicas' | 'restart' | 's3' | 'tls'> = {},
 ): OwnStack {
   const said: string[] = [];
   const own = { said } as unknown as { -readonly [K in keyof OwnStack]: OwnStack[K] };
@@ -38,8 +41,10 @@ export function useOwnStack(
       replicas,
       restart,
       s3,
+      tls,
       onProgress: (line) => said.push(line),
     });
+    if (own.stack.caFile !== undefined) trusted.set(own.stack.publicUrl, await readFile(own.stack.caFile));
     own.anonymous = new Api(own.stack.publicUrl);
     own.admin = await own.anonymous.login(ADMIN.email, ADMIN.password);
   });

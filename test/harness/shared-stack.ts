@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
+import { startStack } from '../../scripts/stack/start-stack.mjs';
+import { MINIO_USER } from '../../scripts/stack/minio.mjs';
 import { HAS_MINIO } from './stores.js';
 
 /** What suites know of the stack that they share. */
@@ -13,12 +14,17 @@ export interface SharedStack {
   readonly streamUrl: string;
   /** Through an nginx of its own, an application on the same data whose new blobs are in MinIO; undefined where there is none. */
   readonly s3Url: string | undefined;
+  /** Origin of that MinIO. */
+  readonly s3Endpoint: string | undefined;
+  readonly s3SecretKey: string | undefined;
   /** The application behind nginx. */
   readonly appUrl: string;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly jwtSecretFile: string;
   readonly dataDir: string;
+  /** How the store is reached: S3_ENDPOINT and the keys; empty where there is none. */
+  readonly store: Readonly<Record<string, string>>;
   readonly admin: { readonly email: string; readonly password: string };
 }
 
@@ -49,6 +55,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     env,
     s3: HAS_MINIO,
   });
+  const store = { s3Endpoint: stack.env.S3_ENDPOINT, s3SecretKey: stack.env.S3_SECRET_KEY };
   const volume = { name: 'local', driver: 'fs', root: join(dataDir, 'blobs'), delivery: 'stream' };
   const streaming = await startStack({
     dataDir: join(dataDir, 'streaming'),
@@ -57,7 +64,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     redisUrl: stack.redisUrl,
     env: {
       ...env,
-      ...storeOf(stack),
+      ...storeVariables(store),
+      S3_DELIVERY: 'stream',
       VOLUMES: JSON.stringify([volume]),
       PUBLIC_URL: stack.publicUrl,
       JWT_SECRET_FILE: stack.env.JWT_SECRET_FILE ?? '',
@@ -70,7 +78,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
         databaseUrl: stack.databaseUrl,
         redisUrl: stack.redisUrl,
         env: {
-          ...storeOf(stack),
+          ...storeVariables(store),
           ...env,
           VOLUMES: stack.env.VOLUMES,
           DEFAULT_VOLUME: 's3',
@@ -81,6 +89,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     : undefined;
   project.provide('stack', {
     s3Url: proxied?.publicUrl,
+    ...store,
     streamUrl: streaming.appUrl,
     publicUrl: stack.publicUrl,
     appUrl: stack.appUrl,
@@ -88,6 +97,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     redisUrl: stack.redisUrl,
     jwtSecretFile: stack.env.JWT_SECRET_FILE ?? '',
     dataDir,
+    store: Object.fromEntries(Object.entries(stack.env).filter(([name]) => name.startsWith('S3_'))),
     admin,
   });
   return async () => {
@@ -98,12 +108,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-/** What another application needs to reach the store of `stack`. */
-function storeOf({ env }: Stack): Record<string, string | undefined> {
-  return {
-    S3_ENDPOINT: env.S3_ENDPOINT,
-    S3_ACCESS_KEY: env.S3_ACCESS_KEY,
-    S3_SECRET_KEY: env.S3_SECRET_KEY,
-    S3_DELIVERY: 'stream',
-  };
+/** What another application needs to reach the MinIO of the shared stack; nothing where there is none. */
+export function storeVariables({
+  s3Endpoint,
+  s3SecretKey,
+}: Pick<SharedStack, 's3Endpoint' | 's3SecretKey'>): Record<string, string | undefined> {
+  return { S3_ENDPOINT: s3Endpoint, S3_ACCESS_KEY: MINIO_USER, S3_SECRET_KEY: s3SecretKey };
 }

@@ -44,7 +44,7 @@ export function useWorld(mode: Mode = 'accel'): World {
       seed.user(foreignTenantId),
       seed.user(foreignTenantId, 'admin'),
     ]);
-    const anonymous = new Api(urlOf(world.stack, mode));
+    const anonymous = new Api(originOf(world.stack, mode));
     const login = ({ email, password }: SeededUser): Promise<Api> => anonymous.login(email, password);
     Object.assign(world, { tenantId, foreignTenantId, anonymous });
     Object.assign(world, { ownerAccount: owner, memberAccount: member, adminAccount: admin });
@@ -62,7 +62,8 @@ export function useWorld(mode: Mode = 'accel'): World {
   return world;
 }
 
-function urlOf(stack: SharedStack, mode: Mode): string {
+/** Where what is uploaded is downloaded in that mode. */
+export function originOf(stack: SharedStack, mode: Mode): string {
   switch (mode) {
     case 'accel':
       return stack.publicUrl;

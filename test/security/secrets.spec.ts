@@ -3,7 +3,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createKey, openSession, refresh, type Tokens } from '../harness/accounts.js';
-import { patiently } from '../harness/api.js';
+import { expectProblem, patiently } from '../harness/api.js';
+import { send } from '../harness/http.js';
+import { HAS_MINIO } from '../harness/stores.js';
 import { useWorld } from '../harness/world.js';
 
 describe('secrets', () => {
@@ -42,19 +44,41 @@ describe('secrets', () => {
       database: new URL(world.stack.databaseUrl).password,
       redis: new URL(world.stack.redisUrl).password,
     };
-    const logs: string[] = [];
-    for (const folder of ['log', 'nginx']) {
-      for (const entry of await readdir(join(world.stack.dataDir, folder), { withFileTypes: true })) {
-        if (entry.isFile()) logs.push(await readFile(join(world.stack.dataDir, folder, entry.name), 'utf8'));
-      }
-    }
-    const text = logs.join('\n');
+    const text = await logsOf(world.stack.dataDir);
     expect(text).toContain(`/download/${file.id}`);
     for (const [name, secret] of Object.entries(secrets)) {
       expect(secret.length, name).toBeGreaterThan(8);
       expect(text.includes(secret), name).toBe(false);
     }
   });
+
+  it.skipIf(!HAS_MINIO)(
+    "no log holds a presigned URL or the store's key, whatever the store says",
+    async () => {
+      const inStore = world.owner.via(world.stack.s3Url ?? '');
+      const file = await inStore.upload(randomBytes(100));
+      const { headers } = await world.owner.download(file.id);
+      const { origin, pathname, search } = new URL(headers.location ?? '');
+      expect((await send(origin, pathname + search)).status).toBe(200);
+      expect((await inStore.download(file.id)).status).toBe(200);
+      await world.owner.send(`/_store/s3${pathname}${search}`);
+      await world.owner.send(`/download/${file.id}${search}`);
+      await world.seed.query(
+        `UPDATE blobs SET storage_path = overlay(storage_path PLACING '0000' FROM length(storage_path) - 3)
+       WHERE id = (SELECT blob_id FROM files WHERE id = $1)`,
+        [file.id],
+      );
+      await world.seed.changed(`file:${file.id}`);
+      expectProblem(await inStore.download(file.id), 502, 'content-missing');
+      const text = (
+        await Promise.all([logsOf(world.stack.dataDir), logsOf(join(world.stack.dataDir, 's3'))])
+      ).join();
+      const key = (await readFile(join(world.stack.dataDir, 'secrets/minio-password'), 'utf8')).trim();
+      expect(text).toContain(`/download/${file.id}`);
+      for (const secret of ['X-Amz-Signature', 'X-Amz-Credential', key])
+        expect(text.includes(secret), secret).toBe(false);
+    },
+  );
 
   /** Everything that is handed out, used rightly and wrongly, on each way in. */
   async function useEverySecret() {
@@ -115,3 +139,15 @@ describe('secrets', () => {
     expect(row?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 });
+
+/** Everything that the parts of a stack have written to their logs. */
+async function logsOf(dataDir: string): Promise<string> {
+  const logs: string[] = [];
+  for (const folder of ['log', 'nginx']) {
+    for (const entry of await readdir(join(dataDir, folder), { withFileTypes: true })) {
+      if (entry.isFile() && entry.name.endsWith('.log'))
+        logs.push(await readFile(join(dataDir, folder, entry.name), 'utf8'));
+    }
+  }
+  return logs.join('\n');
+}

@@ -213,6 +213,19 @@ const TABLE: readonly Row[] = [
     request: remove,
     statuses: ofOwner(204),
   },
+  {
+    route: 'post /api/v1/storage/credentials',
+    scope: 'storage:credentials',
+    // Its file is not in a bucket: who may have it gets 422 for that.
+    request: async (world) => json({ fileIds: [await file(world)] }),
+    statuses: ofOwner(422),
+  },
+  {
+    route: 'post /api/v1/files/{id}/verify',
+    object: file,
+    request: () => ({ method: 'POST' }),
+    statuses: people(403, { admin: 200, operator: 404, foreignAdmin: 404 }),
+  },
   { route: 'get /download/{fileId}', scope: 'download', object: file, statuses: ofOwner(200) },
 ];
 

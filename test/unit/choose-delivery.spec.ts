@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
-import { chooseDelivery, type DeliveryRequest } from '../../src/modules/storage/index.js';
+import type { S3Volume } from '../../src/common/config/config.js';
+import { chooseDelivery, type DeliveryRequest, Volumes } from '../../src/modules/storage/index.js';
+import { Buckets } from '../../src/modules/storage/buckets.js';
 import { objectKey } from '../../src/modules/storage/object-key.js';
 
 const REPRESENTATION = {
@@ -11,8 +13,30 @@ const REPRESENTATION = {
   size: 100,
   sha256: '0'.repeat(64),
   public: false,
+  aliases: ['"store-1"', '"store-2"'],
 };
 const KEY = objectKey(`1/ab/${'c'.repeat(30)}`);
+
+const BUCKET: S3Volume = {
+  name: 's3',
+  driver: 's3',
+  endpoint: 'http://store.internal:9000',
+  publicEndpoint: 'https://files.example.com',
+  region: 'us-east-1',
+  bucket: 'blobs',
+  prefix: 'p/',
+  accessKey: 'AKID',
+  secretKey: 'secret',
+  caFile: undefined,
+  urlTtl: 300,
+  delivery: 'auto',
+};
+
+function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery']) {
+  const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3', blobTrashDays: 30 };
+  const { default: volume } = new Volumes(config, new Buckets(config));
+  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
+}
 
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel') {
   const store = new LocalObjectStore('/nowhere');
@@ -63,5 +87,102 @@ describe('chooseDelivery', () => {
 
   it('knows when the client has it already', () => {
     expect(choose({ ifNoneMatch: '"abc"', range: 'bytes=100-' })).toMatchObject({ mode: 'not-modified' });
+  });
+
+  const PLAIN: [string, DeliveryRequest][] = [
+    ['nothing', {}],
+    ['one range', { range: 'bytes=0-9' }],
+    ['an open range', { range: 'bytes=10-' }],
+    ['a suffix', { range: 'bytes=-5' }],
+    ['a range cut by the end', { range: 'bytes=90-200' }],
+  ];
+  const NOT_FOR_THE_STORE: [string, DeliveryRequest][] = [
+    ['several ranges', { range: 'bytes=0-9,20-29' }],
+    ['a malformed Range', { range: 'bytes=9-0' }],
+    ['another unit', { range: 'lines=1-2' }],
+    ['positions of 19 digits', { range: 'bytes=0-9999999999999999999' }],
+    ['an empty list element', { range: 'bytes=0-1,' }],
+    ['capitals', { range: 'BYTES=0-1' }],
+    ['two Range headers', { rangeIgnored: true }],
+    ['credentials that are not for it', { sendsCredentialsOn: true }],
+  ];
+  const CONDITIONS: [string, DeliveryRequest][] = [
+    ['If-Match', { ifMatch: '"abc"' }],
+    ['If-Unmodified-Since', { ifUnmodifiedSince: 'Sat, 21 Nov 2026 10:00:00 GMT' }],
+    ['If-Modified-Since of before', { ifModifiedSince: 'Sat, 21 Nov 2020 10:00:00 GMT' }],
+    ['If-Range of ours', { range: 'bytes=0-9', ifRange: '"abc"' }],
+    ['If-Range of another', { range: 'bytes=0-9', ifRange: '"x"' }],
+    ['If-Range without Range', { ifRange: '"abc"' }],
+  ];
+  const NONE_MATCH: [string, DeliveryRequest] = ['If-None-Match of another', { ifNoneMatch: '"x"' }];
+  const HEAD: [string, DeliveryRequest] = ['HEAD', { head: true }];
+
+  describe('of a volume in S3', () => {
+    it.each(PLAIN)('auto redirects when nothing is lost: %s', (_, request) => {
+      const delivery = chooseS3(request, 'auto');
+      expect(delivery).toMatchObject({ mode: 'redirect' });
+      const { location } = delivery as { location: string };
+      expect(location).toMatch(new RegExp(`^https://files\\.example\\.com/blobs/p/${KEY}\\?X-Amz-`));
+    });
+
+    it.each([...CONDITIONS, NONE_MATCH])('auto hides the store from conditions: %s', (_, request) => {
+      expect(chooseS3(request, 'auto')).toMatchObject({ mode: 'accel-s3' });
+    });
+
+    it.each(NOT_FOR_THE_STORE)('the store never gets %s', (_, request) => {
+      expect(chooseS3(request, 'auto').mode).toMatch(/^(accel-s3|stream)$/);
+      expect(chooseS3(request, 'redirect').mode).toBe('stream');
+    });
+
+    it.each([...PLAIN, NONE_MATCH])('redirect redirects: %s', (_, request) => {
+      expect(chooseS3(request, 'redirect').mode).toBe('redirect');
+    });
+
+    it.each(CONDITIONS)('redirect keeps from the store what it would judge otherwise: %s', (_, request) => {
+      expect(chooseS3(request, 'redirect').mode).toBe('stream');
+    });
+
+    it.each(['auto', 'redirect', 'accel-s3', 'stream'] as const)('%s answers HEAD itself', (delivery) => {
+      expect(chooseS3(HEAD[1], delivery).mode).toBe('stream');
+    });
+
+    it.each([
+      ['nothing', {}, undefined],
+      ['one range', { range: 'bytes=0-9' }, { first: 0, last: 9 }],
+      ['a suffix', { range: 'bytes=-5' }, { first: 95, last: 99 }],
+      ['If-Range of ours', { range: 'bytes=0-9', ifRange: '"abc"' }, { first: 0, last: 9 }],
+      ["If-Range of the store's", { range: 'bytes=0-9', ifRange: '"store-2"' }, { first: 0, last: 9 }],
+      ['If-Range of another', { range: 'bytes=0-9', ifRange: '"x"' }, undefined],
+      ['a weak If-Range', { range: 'bytes=0-9', ifRange: 'W/"store-2"' }, undefined],
+      ['a malformed Range', { range: 'bytes=9-0' }, undefined],
+    ] as [string, DeliveryRequest, object | undefined][])(
+      'accel-s3 asks the store for the judged range: %s',
+      (_, request, range) => {
+        const delivery = chooseS3(request, 'accel-s3');
+        expect(delivery).toMatchObject({ mode: 'accel-s3' });
+        expect((delivery as { range: unknown }).range).toEqual(range);
+        expect((delivery as { internalPath: string }).internalPath).toMatch(
+          new RegExp(`^/_store/s3/blobs/p/${KEY}\\?X-Amz-[^"]*&X-Amz-Signature=[0-9a-f]{64}$`),
+        );
+      },
+    );
+
+    it('accel-s3 leaves several ranges to the application', () => {
+      expect(chooseS3({ range: 'bytes=0-9,20-29' }, 'accel-s3').mode).toBe('stream');
+    });
+
+    it.each([...PLAIN, ...CONDITIONS, ...NOT_FOR_THE_STORE])('stream streams: %s', (_, request) => {
+      expect(chooseS3(request, 'stream').mode).toBe('stream');
+    });
+
+    it.each(['auto', 'redirect', 'accel-s3', 'stream'] as const)(
+      '%s judges conditions before anything',
+      (delivery) => {
+        expect(chooseS3({ ifNoneMatch: '"abc"' }, delivery).mode).toBe('not-modified');
+        for (const request of [{ ifMatch: '"x"' }, { range: 'bytes=100-' }]) {
+          expect(() => chooseS3(request, delivery)).toThrow();
+        }
+      },
+    );
   });
 });

@@ -6,6 +6,7 @@ import {
   type FileAction,
   type FileFacts,
   type GrantFacts,
+  rightEnds,
 } from '../../src/modules/file-meta/access/decide.js';
 
 const NOW = new Date('2026-11-21T10:00:00Z');
@@ -122,5 +123,67 @@ describe('decide: state × caller', () => {
   it('a deleted private file stays hidden from those who never saw it', () => {
     expect(decisions(MEMBER, file({ deletedAt: PAST }))).toEqual(HIDDEN);
     expect(decisions(ANONYMOUS, file({ deletedAt: PAST, visibility: 'public' }))).toEqual(GONE);
+  });
+});
+
+describe('rightEnds', () => {
+  const at = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000);
+  const file = (more: Partial<FileFacts> = {}): FileFacts => ({
+    tenantId: '1',
+    ownerId: '10',
+    visibility: 'private',
+    expiresAt: null,
+    deletedAt: null,
+    ...more,
+  });
+  const toMember = (expiresAt: Date | null, more: Partial<GrantFacts> = {}): GrantFacts => ({
+    userId: '11',
+    role: null,
+    permission: 'download',
+    expiresAt,
+    ...more,
+  });
+
+  it.each<[string, Principal, FileFacts, GrantFacts[], Date | null]>([
+    ['the owner, without an end', OWNER, file(), [], null],
+    ['the owner, whatever is granted', OWNER, file(), [toMember(at(5))], null],
+    ['an admin', ADMIN, file(), [toMember(at(5))], null],
+    ['an operator', OPERATOR, file(), [], null],
+    ['the owner of a file that ends', OWNER, file({ expiresAt: at(9) }), [], at(9)],
+    ['a colleague, by visibility', MEMBER, file({ visibility: 'tenant' }), [toMember(at(5))], null],
+    [
+      'a colleague, by visibility of a file that ends',
+      MEMBER,
+      file({ visibility: 'public', expiresAt: at(2) }),
+      [],
+      at(2),
+    ],
+    ['a grant without an end', MEMBER, file(), [toMember(null)], null],
+    ['a grant that ends', MEMBER, file(), [toMember(at(5))], at(5)],
+    [
+      'the last of several',
+      MEMBER,
+      file(),
+      [toMember(at(5)), toMember(at(8), { userId: null, role: 'user' }), toMember(at(3))],
+      at(8),
+    ],
+    [
+      'one that ends beside one that does not',
+      MEMBER,
+      file(),
+      [toMember(at(5)), toMember(null, { permission: 'manage' })],
+      null,
+    ],
+    ['one that is over already', MEMBER, file(), [toMember(at(5)), toMember(PAST)], at(5)],
+    ['a grant of somebody else', MEMBER, file(), [toMember(at(5)), toMember(at(9), { userId: '99' })], at(5)],
+    ['a grant that ends after the file', MEMBER, file({ expiresAt: at(4) }), [toMember(at(5))], at(4)],
+    ['a grant that ends before the file', MEMBER, file({ expiresAt: at(6) }), [toMember(at(5))], at(5)],
+    ['anybody, of a public file', { kind: 'anonymous' }, file({ visibility: 'public' }), [], null],
+  ])('%s', (_who, caller, facts, grants, end) => {
+    expect(rightEnds(caller, facts, grants, NOW)).toEqual(end);
+    expect(decide(caller, facts, grants, 'download', NOW)).toBe('allowed');
+    if (end === null) return;
+    expect(decide(caller, facts, grants, 'download', new Date(end.getTime() - 1))).toBe('allowed');
+    expect(decide(caller, facts, grants, 'download', end)).not.toBe('allowed');
   });
 });

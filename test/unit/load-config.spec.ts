@@ -72,15 +72,142 @@ describe('loadConfig', () => {
     ['VOLUMES', '[{"name":"A/..","driver":"fs","root":"/x"}]'],
     ['VOLUMES', '[{"name":"a","driver":"fs","root":"/x","delivery":"redirect"}]'],
     ['VOLUMES', '[{"name":"local","driver":"fs","root":"/x"},{"name":"local","driver":"fs","root":"/y"}]'],
+    ['S3_ENDPOINT', 'hunter2'],
+    ['S3_ENDPOINT', 'https://x/hunter2'],
+    ['S3_ENDPOINT', 'https://hunter2@x'],
+    ['S3_PUBLIC_ENDPOINT', 's3://hunter2'],
+    ['S3_BUCKET', 'Hunter2_'],
+    ['S3_BUCKET', 'x'],
+    ['S3_DELIVERY', 'hunter2'],
+    ['S3_DELIVERY', 'accel-9'],
+    ['S3_URL_TTL', '-7'],
+    ['S3_URL_TTL', '604801'],
     ['OIDC_ISSUERS', '[{hunter2}]'],
     ['DEFAULT_VOLUME', 'hunter2'],
     ['UPLOAD_MAX_SIZE', '5GiB'],
+    ['BLOB_TRASH_DAYS', '0.5'],
+    ['BLOB_TRASH_DAYS', '-7'],
+    ['BLOB_TRASH_DAYS', '36501'],
+    ['BLOB_TRASH_DAYS', '1 day'],
     ['LOG_LEVEL', 'loud'],
   ])('refuses %s=%s by name and never repeats the value', (name, value) => {
     const message = messageOf({ ...LEAST, [name]: value });
     expect(message.startsWith(name)).toBe(true);
     expect(message).not.toContain(value);
     expect(message).not.toContain('hunter2');
+  });
+
+  const BUCKET = {
+    name: 'a',
+    driver: 's3',
+    endpoint: 'http://minio:9000',
+    bucket: 'blobs',
+    accessKey: 'AKID',
+    secretKey: 'hunter2hunter2',
+  };
+  it.each([
+    ['no endpoint', { endpoint: undefined }],
+    ['an endpoint with a path', { endpoint: 'http://minio:9000/x' }],
+    ['no bucket', { bucket: undefined }],
+    ['a bucket with dots', { bucket: 'a.b.c' }],
+    ['no key', { accessKey: '' }],
+    ['no secret', { secretKey: undefined }],
+    ['a prefix that is no folder', { prefix: 'x' }],
+    ['a prefix out of the bucket', { prefix: '../' }],
+    ['a life of more than seven days', { urlTtl: 604_801 }],
+    ['a life in text', { urlTtl: '300' }],
+    ["another driver's delivery", { delivery: 'accel' }],
+    ['a root', { root: '/x' }],
+    ['a misspelt member', { public_endpoint: 'http://x' }],
+  ])('refuses a bucket with %s', (_, change) => {
+    const message = messageOf({
+      ...LEAST,
+      VOLUMES: JSON.stringify([{ ...BUCKET, ...change }]),
+      DEFAULT_VOLUME: 'a',
+    });
+    expect(message).toMatch(/^VOLUMES/);
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('takes a bucket with what is usual', () => {
+    const { storage } = loadConfig({ ...LEAST, VOLUMES: JSON.stringify([BUCKET]), DEFAULT_VOLUME: 'a' });
+    expect(storage.volumes).toEqual([
+      {
+        ...BUCKET,
+        publicEndpoint: BUCKET.endpoint,
+        region: 'us-east-1',
+        prefix: '',
+        urlTtl: 300,
+        delivery: 'auto',
+        caFile: undefined,
+      },
+    ]);
+  });
+
+  const SHORTHAND = {
+    S3_ENDPOINT: 'http://minio:9000/',
+    S3_ACCESS_KEY: 'AKID',
+    S3_SECRET_KEY: 'hunter2hunter2',
+  };
+  it('S3_ENDPOINT adds one volume beside the others', () => {
+    const { storage } = loadConfig({
+      ...LEAST,
+      ...SHORTHAND,
+      S3_PUBLIC_ENDPOINT: 'https://files.example.com',
+    });
+    expect(storage.defaultVolume).toBe('local');
+    expect(storage.volumes.map(({ name }) => name)).toEqual(['local', 's3']);
+    expect(storage.volumes[1]).toMatchObject({
+      endpoint: 'http://minio:9000',
+      publicEndpoint: 'https://files.example.com',
+      bucket: 'download-service',
+      urlTtl: 300,
+      delivery: 'auto',
+    });
+    const named = JSON.stringify([{ ...BUCKET, name: 's3' }]);
+    expect(messageOf({ ...LEAST, ...SHORTHAND, VOLUMES: named, DEFAULT_VOLUME: 's3' })).toBe(
+      'VOLUMES has two volumes of one name',
+    );
+  });
+
+  it('S3_ENDPOINT wants its keys', () => {
+    expect(messageOf({ ...LEAST, S3_ENDPOINT: 'http://minio:9000' }).split('\n')).toEqual([
+      'S3_ACCESS_KEY is missing: S3_ENDPOINT is set',
+      'S3_SECRET_KEY is missing: S3_ENDPOINT is set',
+    ]);
+  });
+
+  it.each(['minioadmin', 'changeme123', 'password'])(
+    'refuses %s for the key of a store in production',
+    (secretKey) => {
+      const production = { ...LEAST, NODE_ENV: 'production' };
+      expect(messageOf({ ...production, ...SHORTHAND, S3_SECRET_KEY: secretKey })).toMatch(/^S3_SECRET_KEY/);
+      const volumes = JSON.stringify([{ ...BUCKET, secretKey }]);
+      expect(messageOf({ ...production, VOLUMES: volumes, DEFAULT_VOLUME: 'a' })).toMatch(/^VOLUMES a /);
+    },
+  );
+
+  it.each(['/nowhere', '.', 'package.json'])('refuses S3_CA_FILE=%s', (path) => {
+    const wrong = 'must be a file of PEM certificates that can be read';
+    expect(messageOf({ ...LEAST, S3_CA_FILE: path })).toBe(`S3_CA_FILE ${wrong}`);
+    const volume = { name: 'local', driver: 's3', endpoint: 'https://x', bucket: 'abc' };
+    const VOLUMES = JSON.stringify([{ ...volume, accessKey: 'a', secretKey: 'b', caFile: path }]);
+    expect(messageOf({ ...LEAST, VOLUMES })).toBe(`VOLUMES [0] caFile ${wrong}`);
+  });
+
+  it('keeps the trash at least as long as a presigned URL lives', () => {
+    const store = {
+      S3_ENDPOINT: 'http://store',
+      S3_ACCESS_KEY: 'a',
+      S3_SECRET_KEY: 'b',
+      S3_URL_TTL: '172801',
+    };
+    expect(messageOf({ ...LEAST, ...store, BLOB_TRASH_DAYS: '2' })).toBe(
+      'BLOB_TRASH_DAYS must be at least as long as the presigned URLs of every volume live',
+    );
+    expect(loadConfig({ ...LEAST, ...store, BLOB_TRASH_DAYS: '3' }).storage.blobTrashDays).toBe(3);
+    expect(loadConfig({ ...LEAST, BLOB_TRASH_DAYS: '1' }).storage.blobTrashDays).toBe(1);
+    expect(loadConfig(LEAST).storage.blobTrashDays).toBe(30);
   });
 
   it('reads a secret from NAME_FILE', () => {

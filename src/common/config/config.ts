@@ -56,6 +56,8 @@ export abstract class StorageConfig {
   abstract readonly volumes: readonly VolumeConfig[];
   /** Name of the volume that takes new blobs. */
   abstract readonly defaultVolume: string;
+  /** Days from a blob's removal to that of its bytes. */
+  abstract readonly blobTrashDays: number;
 }
 
 export abstract class UploadConfig {

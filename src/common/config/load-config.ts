@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config, JwtSecretsFile } from './config.js';
-import { s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
+import { certificateFile, s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
 import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
 import { oidcIssuers } from './oidc-issuers.js';
 
@@ -28,7 +28,13 @@ const SECRETS = [
   'ADMIN_INITIAL_PASSWORD',
 ] as const;
 
-const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|test)+$|^(.)\2*$/i;
+const SECONDS_A_DAY = 86_400;
+
+const PLACEHOLDER = /change[-_ ]?me|placeholder|example|^(secret|password|admin|minio|test|123)+$|^(.)\2*$/i;
+
+function isPlaceholder(secret: string): boolean {
+  return PLACEHOLDER.test(secret);
+}
 
 const wholeNumber = (min: number, max: number) =>
   z
@@ -80,9 +86,10 @@ const schema = z
     S3_BUCKET: s3Bucket.default('download-service'),
     S3_ACCESS_KEY: z.string().optional(),
     S3_SECRET_KEY: z.string().optional(),
-    S3_CA_FILE: z.string().optional(),
+    S3_CA_FILE: certificateFile.optional(),
     S3_DELIVERY: s3Delivery.default('auto'),
     S3_URL_TTL: wholeNumber(1, 604_800).default(300),
+    BLOB_TRASH_DAYS: wholeNumber(1, 36_500).default(30),
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
     RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
     RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
@@ -105,11 +112,30 @@ const schema = z
       if (env.S3_ENDPOINT !== undefined && env[variable] === undefined)
         context.addIssue({ code: 'custom', path: [variable], message: 'is missing: S3_ENDPOINT is set' });
     }
+    const longestUrl = Math.max(...volumesOf(env).map((volume) => ('urlTtl' in volume ? volume.urlTtl : 0)));
+    if (env.BLOB_TRASH_DAYS * SECONDS_A_DAY < longestUrl) {
+      context.addIssue({
+        code: 'custom',
+        path: ['BLOB_TRASH_DAYS'],
+        message: 'must be at least as long as the presigned URLs of every volume live',
+      });
+    }
     const names = volumesOf(env).map(({ name }) => name);
     if (new Set(names).size < names.length)
       context.addIssue({ code: 'custom', path: ['VOLUMES'], message: 'has two volumes of one name' });
     if (!names.includes(env.DEFAULT_VOLUME)) {
       context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
+    }
+    if (env.NODE_ENV === 'production') {
+      for (const volume of volumesOf(env)) {
+        if (volume.driver !== 's3' || !isPlaceholder(volume.secretKey)) continue;
+        const path = env.VOLUMES.includes(volume) ? ['VOLUMES', volume.name] : ['S3_SECRET_KEY'];
+        context.addIssue({
+          code: 'custom',
+          path,
+          message: 'has a placeholder for a secret: set a random one',
+        });
+      }
     }
     const variable = env.JWT_SECRETS === undefined ? 'JWT_SECRET' : 'JWT_SECRETS';
     const wrong = wrongSecrets(env);
@@ -147,6 +173,7 @@ function volumesOf(env: VolumesOfEnvironment): readonly VolumeConfig[] {
       caFile: env.S3_CA_FILE,
       urlTtl: env.S3_URL_TTL,
       delivery: env.S3_DELIVERY,
+      ownVariables: true,
     },
   ];
 }
@@ -161,7 +188,7 @@ function wrongSecrets(env: SecretsOfEnvironment): string | undefined {
   const secrets = env.JWT_SECRETS ?? env.JWT_SECRET ?? [];
   if (env.JWT_SECRETS !== undefined && env.JWT_SECRET !== undefined)
     return 'and JWT_SECRET are both set: keep one';
-  if (env.NODE_ENV === 'production' && secrets.some(({ secret }) => PLACEHOLDER.test(secret)))
+  if (env.NODE_ENV === 'production' && secrets.some(({ secret }) => isPlaceholder(secret)))
     return 'is a placeholder: set a random one';
   return undefined;
 }
@@ -193,7 +220,11 @@ export function loadConfig(environment: Environment): Config {
       sessionTtl: env.SESSION_TTL,
     },
     oidc: { issuers: env.OIDC_ISSUERS },
-    storage: { volumes: volumesOf(env), defaultVolume: env.DEFAULT_VOLUME },
+    storage: {
+      volumes: volumesOf(env),
+      defaultVolume: env.DEFAULT_VOLUME,
+      blobTrashDays: env.BLOB_TRASH_DAYS,
+    },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
     throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
     log: { level: env.LOG_LEVEL },

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -31,6 +33,8 @@ export interface S3Volume {
   readonly urlTtl: number;
   /** `auto`: a redirect where nothing is lost by it, else `accel-s3` (RULES 5.2). */
   readonly delivery: (typeof S3_DELIVERIES)[number];
+  /** It comes from the variables `S3_…`, not from `VOLUMES`: what is wrong with it is said by their names. */
+  readonly ownVariables?: true;
 }
 
 export type VolumeConfig = FsVolume | S3Volume;
@@ -67,6 +71,19 @@ export const s3UrlTtl = z
   .min(1, `must be a whole number from 1 to ${MAX_URL_TTL}`)
   .max(MAX_URL_TTL, `must be a whole number from 1 to ${MAX_URL_TTL}`);
 
+export const certificateFile = z
+  .string()
+  .refine(holdsCertificate, 'must be a file of PEM certificates that can be read');
+
+/** Of several it looks at the first. */
+function holdsCertificate(path: string): boolean {
+  try {
+    return new X509Certificate(readFileSync(path)).subject !== '';
+  } catch {
+    return false;
+  }
+}
+
 export const s3Delivery = z.enum(S3_DELIVERIES, `must be one of ${S3_DELIVERIES.join(', ')}`);
 
 const s3Volume = z
@@ -86,7 +103,7 @@ const s3Volume = z
       .default(''),
     accessKey: z.string().min(1),
     secretKey: z.string().min(1),
-    caFile: z.string().min(1).optional(),
+    caFile: certificateFile.optional(),
     urlTtl: s3UrlTtl.default(300),
     delivery: s3Delivery.default('auto'),
   })

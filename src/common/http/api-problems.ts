@@ -12,6 +12,7 @@ const MEANING: Readonly<Record<number, string>> = {
   413: 'The body is too large',
   415: 'The media type is not supported',
   416: 'No requested range lies within the file',
+  422: 'It is understood and cannot be done',
   429: 'Too many requests',
   408: 'The request took too long to arrive',
   502: 'The content of the file is not in its place',

@@ -1,4 +1,4 @@
-import { registerDecorator } from 'class-validator';
+import { registerDecorator, type ValidationOptions } from 'class-validator';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
@@ -7,13 +7,14 @@ export function isBigIntId(value: unknown): value is string {
   return typeof value === 'string' && /^[1-9]\d{0,18}$/.test(value) && BigInt(value) <= MAX_BIGINT;
 }
 
-/** The member of a DTO is such a text. */
-export function IsBigIntId(): PropertyDecorator {
+/** The member of a DTO is such a text; with `each` it is a list of them. */
+export function IsBigIntId(options: Pick<ValidationOptions, 'each'> = {}): PropertyDecorator {
   return (target, property) => {
     registerDecorator({
       name: 'isBigIntId',
       target: target.constructor,
       propertyName: String(property),
+      options,
       validator: {
         validate: isBigIntId,
         defaultMessage: () => 'must be an id: a whole number from 1 to 9223372036854775807, as a string',

@@ -4,6 +4,7 @@ export * from './big-int-id.js';
 export * from './big-int-id.pipe.js';
 export * from './byte-ranges.js';
 export * from './client-address.js';
+export * from './client-signal.decorator.js';
 export * from './conditions.decorator.js';
 export { matchesTag } from './entity-tag.js';
 export * from './id-cursor.js';

@@ -8,6 +8,8 @@ export interface Validators {
   readonly etag: string;
   /** Compared and sent in whole seconds. */
   readonly lastModified: Date;
+  /** Strong tags, with their quotes, that other servers of the same bytes have sent for them: `If-Range` may name one. */
+  readonly aliases?: readonly string[];
 }
 
 /** The conditional headers of a request (RFC 9110 §13.1), as they came. */
@@ -55,13 +57,13 @@ export function judgePreconditions(
 }
 
 /**
- * Whether `Range` may be obeyed (RFC 9110 §13.1.5): without `If-Range` always; with it when the tag is ours and strong,
- * or the date is exactly ours.
+ * Whether `Range` may be obeyed (RFC 9110 §13.1.5): without `If-Range` always; with it when the tag is ours and strong or an
+ * alias of it, or the date is exactly ours.
  */
 export function rangeApplies(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true;
   const text = ifRange.trim();
-  if (text.includes('"')) return text === validators.etag;
+  if (text.includes('"')) return text === validators.etag || (validators.aliases?.includes(text) ?? false);
   const date = parseHttpDate(text);
   return date !== undefined && wholeSeconds(date) === wholeSeconds(validators.lastModified);
 }

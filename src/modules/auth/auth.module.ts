@@ -2,7 +2,9 @@ import { Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { OperatorCheck } from '../../common/health/index.js';
 import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/throttling/index.js';
+import { LimitedUsers } from './accounts/limited-users.js';
 import { Tenant } from './accounts/tenant.entity.js';
 import { TenantsController } from './accounts/tenants.controller.js';
 import { TenantsService } from './accounts/tenants.service.js';
@@ -30,6 +32,7 @@ import { OidcTokens } from './oidc/oidc-tokens.js';
 import { OidcUsers } from './oidc/oidc-users.js';
 import { PasswordHasher } from './passwords/password-hasher.js';
 import { PrincipalGuard } from './principals/principal.guard.js';
+import { PrincipalOperatorCheck } from './principals/principal-operator-check.js';
 import { PrincipalThrottleSubject } from './principals/principal-throttle-subject.js';
 import { PrincipalResolver } from './principals/principal-resolver.js';
 import { PermissionGuard } from './principals/require-permission.js';
@@ -53,13 +56,14 @@ const sessions = [
   { provide: SessionStore, useClass: RedisSessionStore },
 ];
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
-const accounts = [TenantsService, Turns, UsersRepository, UsersService];
+const accounts = [LimitedUsers, TenantsService, Turns, UsersRepository, UsersService];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
 const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
 const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];
 const guards = [
   PrincipalResolver,
   { provide: ThrottleSubject, useClass: PrincipalThrottleSubject },
+  { provide: OperatorCheck, useClass: PrincipalOperatorCheck },
   // The order is the order in which they run: who, how often, whether that caller may.
   { provide: APP_GUARD, useClass: PrincipalGuard },
   { provide: APP_GUARD, useClass: RateLimitGuard },
@@ -77,5 +81,6 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
+  exports: [AuditTrail, LimitedUsers, OperatorCheck],
 })
 export class AuthModule {}

@@ -1,10 +1,13 @@
 export { ensureFirstAccount, FirstAccountError } from './accounts/first-account.js';
+export { LimitedUsers } from './accounts/limited-users.js';
 export { Tenant } from './accounts/tenant.entity.js';
 export { User } from './accounts/user.entity.js';
+export { AuditTrail } from './audit/audit-trail.js';
 export { authEntities, AuthModule } from './auth.module.js';
 export { forbidden, unauthenticated } from './auth.problems.js';
 export { PasswordHasher } from './passwords/password-hasher.js';
+export { type Actor, Acting } from './principals/actor.js';
 export { Caller, CallingUser } from './principals/caller.decorator.js';
 export type { Permission } from './principals/permissions.js';
 export { ANONYMOUS, type Principal, type Role, ROLES, type UserPrincipal } from './principals/principal.js';
-export { RequirePermission } from './principals/require-permission.js';
+export { RequirePermission, RequireRole } from './principals/require-permission.js';

@@ -46,6 +46,11 @@ export class DownloadsController {
     headers: DOWNLOAD_HEADERS,
     content: BINARY,
   })
+  @ApiResponse({
+    status: 302,
+    description: 'The bytes are at a presigned URL of the object store, for a few minutes',
+    headers: { Location: { description: 'Presigned URL', schema: { type: 'string' } } },
+  })
   @ApiResponse({ status: 304, description: 'The client has it already' })
   @ApiProblems(400, 401, 404, 410, 412, 416, 429, 502, 503)
   downloadFile(

@@ -1,12 +1,15 @@
 import { Module } from '@nestjs/common';
+import { AuthModule } from '../auth/index.js';
 import { FileMetaModule } from '../file-meta/index.js';
 import { StorageModule } from '../storage/index.js';
+import { StoreCredentialsController } from './credentials/store-credentials.controller.js';
+import { StoreCredentialsService } from './credentials/store-credentials.service.js';
 import { DownloadsController } from './downloads.controller.js';
 import { DownloadsService } from './downloads.service.js';
 
 @Module({
-  imports: [FileMetaModule, StorageModule],
-  controllers: [DownloadsController],
-  providers: [DownloadsService],
+  imports: [AuthModule, FileMetaModule, StorageModule],
+  controllers: [DownloadsController, StoreCredentialsController],
+  providers: [DownloadsService, StoreCredentialsService],
 })
 export class DownloadsModule {}

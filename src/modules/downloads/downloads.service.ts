@@ -27,7 +27,8 @@ export class DownloadsService {
     const file = await this.files.open(fileId, caller, 'download');
     const volume = this.volumes.get(file.volume);
     const delivery = chooseDelivery(request, representationOf(file), { volume, key: file.objectKey });
-    if (delivery.mode !== 'not-modified') await requireContent(file, volume);
+    // A redirect needs no network: what is wrong with the object then, the store says itself.
+    if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') await requireContent(file, volume);
     return delivery;
   }
 }
@@ -66,6 +67,7 @@ function representationOf(file: StoredFile): Representation {
     size: file.size,
     sha256: file.sha256,
     public: file.visibility === 'public',
+    aliases: file.storeTags,
   };
   representations.set(file, representation);
   return representation;

@@ -1,23 +1,26 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuthModule } from '../auth/index.js';
 import { StorageModule } from '../storage/index.js';
 import { FileGrant } from './access/file-grant.entity.js';
 import { Blob } from './blobs/blob.entity.js';
-import { PendingObjects } from './blobs/pending-objects.js';
-import { PendingSweeper } from './blobs/pending-sweeper.js';
+import { BlobsModule } from './blobs/blobs.module.js';
+import { Sweeper } from './blobs/sweeper.js';
 import { FileAccess } from './files/file-access.js';
 import { File } from './files/file.entity.js';
 import { FilesController } from './files/files.controller.js';
 import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
+import { VerifyFileController } from './verification/verify-file.controller.js';
+import { VerifyFileService } from './verification/verify-file.service.js';
 
 export const fileMetaEntities = [Blob, File, FileGrant] as const;
 
 @Module({
-  imports: [TypeOrmModule.forFeature([...fileMetaEntities]), StorageModule],
-  controllers: [FilesController],
-  providers: [FileAccess, FilePublisher, FilesRepository, FilesService, PendingObjects, PendingSweeper],
-  exports: [FileAccess, FilePublisher, PendingObjects],
+  imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
+  controllers: [FilesController, VerifyFileController],
+  providers: [FileAccess, FilePublisher, FilesRepository, FilesService, Sweeper, VerifyFileService],
+  exports: [BlobsModule, FileAccess, FilePublisher],
 })
 export class FileMetaModule {}

@@ -1,9 +1,12 @@
+export { type MoveOrder, MoveRefused, MoveBlobs } from './moving/move-blobs.js';
+export { MovingModule } from './moving/moving.module.js';
 export { FileMetaModule, fileMetaEntities } from './file-meta.module.js';
+export { BlobWriter, type StoredContent } from './blobs/blob-writer.js';
 export { type ObjectPlace, PendingObjects } from './blobs/pending-objects.js';
 export { FileAccess } from './files/file-access.js';
 export { FileDto } from './files/file.dto.js';
 export { filenameFault } from './files/filename.js';
-export { FilePublisher, type StoredContent } from './files/file-publisher.js';
+export { FilePublisher } from './files/file-publisher.js';
 export { FileRepresentationInterceptor } from './files/file-representation.interceptor.js';
 export { MEDIA_TYPE } from './files/media-type.js';
 export type { StoredFile } from './files/stored-file.js';

@@ -1,10 +1,21 @@
 import { Module } from '@nestjs/common';
+import { VolumesHealth } from '../../common/health/index.js';
+import { Buckets } from './buckets.js';
 import { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
+import { ObjectCredentials } from './object-credentials.js';
 import { Volumes } from './volumes.js';
+import { VolumesHealthReader } from './volumes-health.js';
 import { VolumesSetup } from './volumes-setup.js';
 
 @Module({
-  providers: [Volumes, VolumesSetup, DeliveryInterceptor],
-  exports: [Volumes, DeliveryInterceptor],
+  providers: [
+    Buckets,
+    Volumes,
+    VolumesSetup,
+    DeliveryInterceptor,
+    ObjectCredentials,
+    { provide: VolumesHealth, useClass: VolumesHealthReader },
+  ],
+  exports: [Volumes, DeliveryInterceptor, ObjectCredentials, VolumesHealth],
 })
 export class StorageModule {}

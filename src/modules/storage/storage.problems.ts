@@ -15,10 +15,19 @@ const contentMissingKind: ProblemKind = {
   status: 502,
   title: 'The content of the file is not in its place',
 };
+const credentialsUnavailableKind: ProblemKind = {
+  code: 'credentials-unavailable',
+  status: 422,
+  title: 'No credentials of the store can be given for these files',
+};
 
 /** The bytes are gone or are not the ones that were stored: nothing is sent under our validators. */
 export function contentMissing(cause: unknown): Problem {
   return new Problem(contentMissingKind, { cause });
+}
+
+export function isContentMissing(error: unknown): boolean {
+  return error instanceof Problem && error.kind === contentMissingKind;
 }
 
 export function insufficientStorage(cause: unknown): Problem {
@@ -31,4 +40,9 @@ export function rangeNotSatisfiable(size: number): Problem {
     detail: `The file has ${size} bytes.`,
     headers: { 'Content-Range': `bytes */${size}`, 'Accept-Ranges': 'bytes' },
   });
+}
+
+/** @param detail why not */
+export function credentialsUnavailable(detail: string, cause?: unknown): Problem {
+  return new Problem(credentialsUnavailableKind, { detail, ...(cause !== undefined && { cause }) });
 }

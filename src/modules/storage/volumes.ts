@@ -5,6 +5,7 @@ import {
   StorageConfig,
   type VolumeConfig,
 } from '../../common/config/config.js';
+import { Buckets } from './buckets.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
@@ -43,9 +44,18 @@ export class Volumes {
   /** Takes new blobs. */
   readonly default: Volume;
 
-  constructor(config: StorageConfig) {
-    this.volumes = new Map(config.volumes.map((volume) => [volume.name, open(volume)]));
+  constructor(config: StorageConfig, buckets: Buckets) {
+    this.volumes = new Map(config.volumes.map((volume) => [volume.name, open(volume, buckets)]));
     this.default = this.get(config.defaultVolume);
+  }
+
+  get names(): readonly string[] {
+    return [...this.volumes.keys()];
+  }
+
+  /** By a name that a caller gave. */
+  find(name: string): Volume | undefined {
+    return this.volumes.get(name);
   }
 
   /** @throws Error when a blob names a volume that the configuration no longer has: an operator's mistake */
@@ -56,7 +66,7 @@ export class Volumes {
   }
 }
 
-function open(volume: VolumeConfig): Volume {
+function open(volume: VolumeConfig, buckets: Buckets): Volume {
   const { name } = volume;
   if (volume.driver === 'fs') {
     return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
@@ -65,7 +75,7 @@ function open(volume: VolumeConfig): Volume {
     driver: 's3',
     name,
     delivery: volume.delivery,
-    store: new S3ObjectStore(volume),
+    store: new S3ObjectStore(volume, () => buckets.get(name)?.report?.abilities.conditionalWrites),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };

@@ -13,7 +13,8 @@ export class UploadsController {
 
   /**
    * One file as `multipart/form-data`. Fields come before the file, since it is stored while it arrives. The content
-   * is kept once per tenant, whatever it is called and however often it is sent.
+   * is kept once per tenant, whatever it is called and however often it is sent. Admins may name the `volume` that takes it;
+   * content that the tenant has already stays where it is.
    */
   @Post()
   @RequirePermission('upload')
@@ -30,6 +31,12 @@ export class UploadsController {
       required: ['file'],
       properties: {
         visibility: { type: 'string', enum: [...VISIBILITIES], default: 'private' },
+        volume: {
+          type: 'string',
+          description: 'Name of a volume, for admins; without it, or empty, the default volume',
+          // Else Swagger UI sends a sample of its own making.
+          default: '',
+        },
         file: { type: 'string', format: 'binary' },
       },
     },
@@ -39,7 +46,7 @@ export class UploadsController {
     description: 'The new file',
     headers: { Location: { description: 'Path of the new file', schema: { type: 'string' } } },
   })
-  @ApiProblems(400, 401, 408, 413, 415, 429, 503, 507)
+  @ApiProblems(400, 401, 403, 408, 413, 415, 429, 503, 507)
   uploadFile(@Req() request: FastifyRequest, @CallingUser() user: UserPrincipal): Promise<StoredFile> {
     return this.form.receive(request, user);
   }

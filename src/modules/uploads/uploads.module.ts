@@ -1,13 +1,12 @@
 import { Module } from '@nestjs/common';
 import { FileMetaModule } from '../file-meta/index.js';
 import { StorageModule } from '../storage/index.js';
-import { BlobWriter } from './blob-writer.js';
 import { UploadFormService } from './form/upload-form.service.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
   imports: [FileMetaModule, StorageModule],
   controllers: [UploadsController],
-  providers: [BlobWriter, UploadFormService],
+  providers: [UploadFormService],
 })
 export class UploadsModule {}

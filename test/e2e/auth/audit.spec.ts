@@ -400,7 +400,7 @@ describe('GET /api/v1/audit', () => {
     ['outcome=maybe', ['outcome']],
     ['actorId=x', ['actorId']],
     ['actorId=9223372036854775808', ['actorId']],
-    ['objectKind=file', ['objectKind']],
+    ['objectKind=bucket', ['objectKind']],
     ['objectKind=user&objectId=0', ['objectId']],
     ['objectId=1', ['objectKind']],
     ['since=2020-01-01', ['since']],

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { basename } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { describeInBrowser, useBrowser } from '../../harness/browser.js';
-import { MODES, useWorld } from '../../harness/world.js';
+import { MODES, originOf, useWorld } from '../../harness/world.js';
 
 describeInBrowser('a download breaks off', () => {
   const world = useWorld();
@@ -15,8 +15,9 @@ describeInBrowser('a download breaks off', () => {
   afterEach(() => line?.close());
 
   it.each(MODES)('and the browser takes it up again where it was (%s)', async (mode) => {
-    const file = await world.owner.upload(bytes, { filename: 'long.bin', visibility: 'public' });
-    const origin = mode === 'accel' ? world.stack.publicUrl : world.stack.streamUrl;
+    const origin = originOf(world.stack, mode);
+    const owner = world.owner.via(origin);
+    const file = await owner.upload(bytes, { filename: 'long.bin', visibility: 'public' });
     line = await Line.to(origin, 3_000_000);
     await browser.page.setContent(`<a href="${line.origin}/download/${file.id}">long.bin</a>`);
     const path = await browser.download(() => browser.page.getByRole('link').click());

@@ -145,14 +145,6 @@ describe('POST /api/v1/files', () => {
       'colour',
     ],
     [
-      'a volume, which is not to be chosen yet',
-      [
-        { name: 'volume', value: 'local' },
-        { name: 'file', value: 'x', filename: 'x' },
-      ],
-      'volume',
-    ],
-    [
       'a wrong visibility',
       [
         { name: 'visibility', value: 'Public' },

@@ -58,7 +58,12 @@ export class ApiKeyPrincipals {
           tenantId: key.tenantId,
           role: key.role,
           email: key.email,
-          credential: { kind: 'api-key', id: key.id, scopes: new Set(key.scopes) },
+          credential: {
+            kind: 'api-key',
+            id: key.id,
+            scopes: new Set(key.scopes),
+            expiresAt: key.expiresAt,
+          },
         },
         expiresAt: key.expiresAt,
       },

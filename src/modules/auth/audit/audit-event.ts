@@ -16,6 +16,8 @@ export const AUDIT_ACTIONS = [
   'user.delete',
   'tenant.create',
   'tenant.change',
+  'storage.credentials',
+  'file.verify',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -21,7 +21,7 @@ export class AuditQuery extends PageQuery {
 
   /** @example user */
   @IsOptional()
-  @IsIn(['user', 'tenant', 'api-key'])
+  @IsIn(['user', 'tenant', 'api-key', 'file'])
   objectKind?: string;
 
   /** Together with objectKind. @example 7 */

@@ -17,6 +17,8 @@ export interface ApiKeyCredential {
   readonly kind: 'api-key';
   readonly id: string;
   readonly scopes: ReadonlySet<Permission>;
+  /** What it mints ends with it at the latest; null: it has no end. */
+  readonly expiresAt: Date | null;
 }
 
 /** A token of a company's identity provider: it ends there, not here. */

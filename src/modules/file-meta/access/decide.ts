@@ -74,6 +74,26 @@ function reachOfMember(
   return file.visibility !== 'private' || given.length > 0 ? 'download' : 'none';
 }
 
+/**
+ * When `caller` may no longer download a file that it may download at `now`, if nothing is changed: what is made on the strength of
+ * this right must not outlive it. Null: never.
+ */
+export function rightEnds(
+  caller: Principal,
+  file: FileFacts,
+  grants: readonly GrantFacts[],
+  now: Date,
+): Date | null {
+  const ends = grants.flatMap(({ expiresAt }) =>
+    isOver(expiresAt, now) || expiresAt === null ? [] : [expiresAt],
+  );
+  // What is allowed at the moment at which a right ends is allowed without it.
+  const steps = ends.toSorted((a, b) => a.getTime() - b.getTime());
+  const last = steps.find((end) => reachOf(caller, file, grants, end) === 'none') ?? null;
+  if (last === null || file.expiresAt === null) return last ?? file.expiresAt;
+  return last < file.expiresAt ? last : file.expiresAt;
+}
+
 function isOver(end: Date | null, now: Date): boolean {
   return end !== null && end <= now;
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Subject, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { forbidden, type Principal, unauthenticated } from '../../auth/index.js';
-import { decide, type FileAction } from '../access/decide.js';
+import { decide, type FileAction, rightEnds } from '../access/decide.js';
 import { fileGone, fileNotFound } from '../file-meta.problems.js';
 import { FilesRepository, type FileWithGrants } from './files.repository.js';
 import type { StoredFile } from './stored-file.js';
@@ -23,10 +23,32 @@ export class FileAccess {
    * `unauthenticated` (401) instead of 404, unknown ids included, so that nothing is told of what is not public
    */
   async open(id: string, caller: Principal, action: FileAction): Promise<StoredFile> {
+    return (await this.require(id, caller, action, new Date())).file;
+  }
+
+  /**
+   * For downloads that go on without being asked again.
+   * @returns the file, and when the right to download it ends by itself (null: it does not)
+   * @throws what `open` throws
+   */
+  async openUntil(
+    id: string,
+    caller: Principal,
+  ): Promise<{ readonly file: StoredFile; readonly rightEndsAt: Date | null }> {
+    const now = new Date();
+    const { file, grants } = await this.require(id, caller, 'download', now);
+    return { file, rightEndsAt: rightEnds(caller, file, grants, now) };
+  }
+
+  private async require(
+    id: string,
+    caller: Principal,
+    action: FileAction,
+    now: Date,
+  ): Promise<FileWithGrants> {
     const found = await this.find(id, caller);
-    const decision =
-      found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, new Date());
-    if (found !== undefined && decision === 'allowed') return found.file;
+    const decision = found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, now);
+    if (found !== undefined && decision === 'allowed') return found;
     switch (decision) {
       case 'gone':
         throw fileGone();

@@ -2,16 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../../auth/index.js';
-import { type ContentFacts, objectKey } from '../../storage/index.js';
-import { type ObjectPlace, PendingObjects } from '../blobs/pending-objects.js';
+import { objectKey } from '../../storage/index.js';
+import type { StoredContent } from '../blobs/blob-writer.js';
+import { PendingObjects } from '../blobs/pending-objects.js';
 import type { StoredFile } from './stored-file.js';
 import type { Visibility } from './visibility.js';
-
-/** Bytes that are in their place. */
-export interface StoredContent extends ContentFacts, ObjectPlace {
-  /** The store's own entity tag, where it has one. */
-  readonly storeTag: string | undefined;
-}
 
 /** A file to be, whose bytes are stored and verified. */
 export interface NewFile {

@@ -1,5 +1,4 @@
 import {
-  type ConditionalHeaders,
   judgePreconditions,
   rangeApplies,
   type RangeSelection,
@@ -8,20 +7,20 @@ import {
 import { preconditionFailed } from '../../../common/problems/index.js';
 import type { ObjectKey } from '../object-key.js';
 import { rangeNotSatisfiable } from '../storage.problems.js';
-import type { Volume } from '../volumes.js';
+import type { BucketVolume, FileVolume, Volume } from '../volumes.js';
+import { attachment } from './content-disposition.js';
 import type { Delivery } from './delivery.js';
+import type { DeliveryRequest } from './delivery-request.js';
+import { mayRedirect, storeWouldAgree } from './redirect-rules.js';
 import type { Representation } from './representation.js';
 
-/** The part of a GET or HEAD that decides how it is answered. */
-export interface DeliveryRequest extends ConditionalHeaders {
-  readonly range?: string | undefined;
-}
-
 /** Where the bytes of a representation are. */
-export interface StoredObject {
-  readonly volume: Volume;
+export interface StoredObject<V extends Volume = Volume> {
+  readonly volume: V;
   readonly key: ObjectKey;
 }
+
+type Selection = Exclude<RangeSelection, { kind: 'unsatisfiable' }>;
 
 /**
  * Range headers that nginx 1.22 reads as we do: at most 18 digits, no empty list elements, spaces only where it skips
@@ -37,7 +36,7 @@ const READ_ALIKE_BY_NGINX =
 export function chooseDelivery(
   request: DeliveryRequest,
   representation: Representation,
-  object: StoredObject,
+  { volume, key }: StoredObject,
 ): Delivery {
   switch (judgePreconditions(request, representation)) {
     case 'failed':
@@ -51,20 +50,34 @@ export function chooseDelivery(
     : ({ kind: 'whole' } as const);
   if (selection.kind === 'unsatisfiable') throw rangeNotSatisfiable(representation.size);
 
-  if (object.volume.delivery === 'accel' && nginxWouldAgree(request, selection)) {
-    return { mode: 'accel', internalPath: internalPath(object, selection), representation };
-  }
-  const { store } = object.volume;
+  const chosen =
+    volume.driver === 'fs'
+      ? fromFile(request, selection, representation, { volume, key })
+      : fromBucket(request, selection, representation, { volume, key });
+  if (chosen !== undefined) return chosen;
+  const { store } = volume;
   return {
     mode: 'stream',
     representation,
     selection,
-    open: (range, signal) => store.read(object.key, range, signal),
+    open: (range, signal) => store.read(key, range, signal),
   };
 }
 
+/** @returns undefined where the application has to send it */
+function fromFile(
+  request: DeliveryRequest,
+  selection: Selection,
+  representation: Representation,
+  object: StoredObject<FileVolume>,
+): Delivery | undefined {
+  return object.volume.delivery === 'accel' && nginxWouldAgree(request, selection)
+    ? { mode: 'accel', internalPath: internalPath(object, selection), representation }
+    : undefined;
+}
+
 /** nginx judges `If-Match` and `If-Unmodified-Since` by its own modification time and tag (DESIGN §5): never let it. */
-function nginxWouldAgree(request: DeliveryRequest, selection: RangeSelection): boolean {
+function nginxWouldAgree(request: DeliveryRequest, selection: Selection): boolean {
   if (request.ifMatch !== undefined || request.ifUnmodifiedSince !== undefined) return false;
   return (
     selection.kind === 'whole' || (request.range !== undefined && READ_ALIKE_BY_NGINX.test(request.range))
@@ -75,7 +88,55 @@ function nginxWouldAgree(request: DeliveryRequest, selection: RangeSelection): b
  * Of the two internal locations over a volume, `whole` ignores Range: so what is ignored is decided here alone, and
  * still sent by sendfile.
  */
-function internalPath({ volume, key }: StoredObject, selection: RangeSelection): string {
+function internalPath({ volume, key }: StoredObject, selection: Selection): string {
   const way = selection.kind === 'whole' ? 'whole' : 'ranged';
   return `/_accel/${volume.name}/${way}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+/** RULES 5.2. @returns undefined where the application has to send it */
+function fromBucket(
+  request: DeliveryRequest,
+  selection: Selection,
+  representation: Representation,
+  { volume, key }: StoredObject<BucketVolume>,
+): Delivery | undefined {
+  // A URL that is presigned for GET answers HEAD with 403; and there is nothing to fetch.
+  if (request.head === true) return undefined;
+  switch (volume.delivery) {
+    case 'stream':
+      return undefined;
+    case 'redirect':
+      return storeWouldAgree(request, selection) ? redirect(volume, key, representation) : undefined;
+    case 'accel-s3':
+      return proxied(volume, key, selection, representation);
+    case 'auto':
+      return mayRedirect(request, selection)
+        ? redirect(volume, key, representation)
+        : proxied(volume, key, selection, representation);
+  }
+}
+
+function redirect(volume: BucketVolume, key: ObjectKey, representation: Representation): Delivery {
+  const { origin } = volume.publicUrls;
+  const overrides = {
+    contentDisposition: attachment(representation.filename),
+    contentType: representation.contentType,
+  };
+  return { mode: 'redirect', location: origin + volume.publicUrls.get(key, Date.now(), overrides) };
+}
+
+/** The store sends one range or everything; several are put together by the application. */
+function proxied(
+  volume: BucketVolume,
+  key: ObjectKey,
+  selection: Selection,
+  representation: Representation,
+): Delivery | undefined {
+  if (selection.kind === 'ranges' && selection.ranges.length > 1) return undefined;
+  return {
+    mode: 'accel-s3',
+    internalPath: `/_store/${volume.name}${volume.proxyUrls.get(key, Date.now())}`,
+    range: selection.kind === 'ranges' ? selection.ranges[0] : undefined,
+    representation,
+  };
 }

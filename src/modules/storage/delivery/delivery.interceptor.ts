@@ -5,6 +5,7 @@ import type { ByteRange } from '../../../common/http/index.js';
 import { chunksOf } from '../reusing-readable.js';
 import type { Delivery } from './delivery.js';
 import { contentRange, multipartRanges } from './multipart-ranges.js';
+import { proxyHeaders } from './proxy-headers.js';
 import { representationHeaders, validatorHeaders } from './representation-headers.js';
 import { sendBody } from './send-body.js';
 
@@ -37,6 +38,12 @@ async function write(
         ...representationHeaders(delivery.representation),
         'X-Accel-Redirect': delivery.internalPath,
       });
+      return of(undefined);
+    case 'accel-s3':
+      void reply.headers({ ...representationHeaders(delivery.representation), ...proxyHeaders(delivery) });
+      return of(undefined);
+    case 'redirect':
+      void reply.status(302).headers({ Location: delivery.location, 'Cache-Control': 'private, no-store' });
       return of(undefined);
     case 'stream':
       await stream(delivery, request, reply);

@@ -8,6 +8,15 @@ export type Delivery =
   | { readonly mode: 'not-modified'; readonly representation: Representation }
   /** nginx sends it from `internalPath`, percent-encoded; it obeys Range by itself where that location allows it. */
   | { readonly mode: 'accel'; readonly internalPath: string; readonly representation: Representation }
+  /** nginx fetches it from a store: the whole, or `range` (bytes, inclusive). `internalPath` holds a presigned query. */
+  | {
+      readonly mode: 'accel-s3';
+      readonly internalPath: string;
+      readonly range: ByteRange | undefined;
+      readonly representation: Representation;
+    }
+  /** The client fetches it from the store, by a presigned URL (302). */
+  | { readonly mode: 'redirect'; readonly location: string }
   /** The application sends it. */
   | {
       readonly mode: 'stream';

@@ -6,6 +6,7 @@ import { watchBody } from '../../../common/http/index.js';
 import { payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import {
+  BlobWriter,
   FilePublisher,
   PendingObjects,
   type StoredContent,
@@ -13,10 +14,11 @@ import {
   VISIBILITIES,
   type Visibility,
 } from '../../file-meta/index.js';
-import { BlobWriter } from '../blob-writer.js';
+import { Volumes } from '../../storage/index.js';
 import { malformedForm, notMultipart } from '../uploads.problems.js';
 import { storedContentType } from './content-type.js';
 import { storedFilename } from './filename.js';
+import { chosenVolume } from './chosen-volume.js';
 import { formProblem } from './form-problem.js';
 
 /** Bytes that boundaries, part headers and fields may add to a file. */
@@ -42,11 +44,12 @@ export class UploadFormService {
     private readonly blobs: BlobWriter,
     private readonly pending: PendingObjects,
     private readonly files: FilePublisher,
+    private readonly volumes: Volumes,
   ) {}
 
   /**
-   * @throws Problem `unsupported-media-type` (415), `payload-too-large` (413), `validation-failed` (400), `request-timeout` (408),
-   * `insufficient-storage` (507); then nothing is left behind
+   * @throws Problem `unsupported-media-type` (415), `payload-too-large` (413), `validation-failed` (400), `forbidden` (403),
+   * `request-timeout` (408), `insufficient-storage` (507); then nothing is left behind
    */
   async receive(request: FastifyRequest, owner: UserPrincipal): Promise<StoredFile> {
     if (!request.isMultipart()) throw notMultipart();
@@ -88,8 +91,7 @@ export class UploadFormService {
   ): Promise<void> {
     if (form.file !== undefined) throw malformedForm(part.fieldname, 'must not come after the file');
     if (part.type === 'field') {
-      if (form.visibility !== undefined) throw malformedForm(part.fieldname, 'must not come twice');
-      form.visibility = readVisibility(part);
+      this.takeField(part, form, owner);
       return;
     }
     if (part.fieldname !== 'file')
@@ -98,8 +100,22 @@ export class UploadFormService {
     form.file = {
       filename,
       contentType: storedContentType(part.mimetype),
-      blob: await this.blobs.write(owner.tenantId, part.file, signal),
+      blob: await this.blobs.write(
+        owner.tenantId,
+        form.volume ?? this.volumes.default.name,
+        part.file,
+        signal,
+      ),
     };
+  }
+
+  private takeField(part: MultipartValue, form: ReceivedForm, owner: UserPrincipal): void {
+    const { fieldname: field, value } = part;
+    if (field !== 'visibility' && field !== 'volume')
+      throw malformedForm(field, 'is not a field of this form');
+    if (form[field] !== undefined) throw malformedForm(field, 'must not come twice');
+    if (field === 'visibility') form.visibility = readVisibility(value);
+    else form.volume = chosenVolume(value, owner, this.volumes) ?? this.volumes.default.name;
   }
 
   private async publish(
@@ -122,12 +138,13 @@ export class UploadFormService {
 /** What has come in of a form so far. */
 class ReceivedForm {
   visibility: Visibility | undefined;
+  /** Its name; undefined: the default one. */
+  volume: string | undefined;
   file: ReceivedFile | undefined;
 }
 
-function readVisibility(part: MultipartValue): Visibility {
-  if (part.fieldname !== 'visibility') throw malformedForm(part.fieldname, 'is not a field of this form');
-  const found = VISIBILITIES.find((visibility) => visibility === part.value);
+function readVisibility(value: unknown): Visibility {
+  const found = VISIBILITIES.find((visibility) => visibility === value);
   if (found === undefined) throw malformedForm('visibility', `must be one of ${VISIBILITIES.join(', ')}`);
   return found;
 }

@@ -18,6 +18,8 @@ export class Circuit {
   private answered = 0;
   private openUntil = 0;
   private trying = false;
+  /** The newest failure: why nobody is sent. */
+  private cause: StoreAway | undefined;
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
@@ -25,7 +27,7 @@ export class Circuit {
   async run<T>(work: () => Promise<T>): Promise<T> {
     const trial = this.openUntil > 0;
     if (trial && (this.trying || this.now() < this.openUntil)) {
-      throw new StoreAway('the store has been away a moment ago', { acted: false });
+      throw new StoreAway('the store has been away a moment ago', { acted: false, cause: this.cause });
     }
     this.trying ||= trial;
     const sent = this.now();
@@ -36,7 +38,7 @@ export class Circuit {
     } catch (error) {
       // An answer is an answer, even one that says no. A request that was given up says nothing.
       if (error instanceof StoreError) this.close();
-      else if (error instanceof StoreAway) this.fail(sent, trial);
+      else if (error instanceof StoreAway) this.fail(sent, trial, error);
       throw error;
     } finally {
       if (trial) this.trying = false;
@@ -49,7 +51,8 @@ export class Circuit {
     this.answered = this.now();
   }
 
-  private fail(sent: number, trial: boolean): void {
+  private fail(sent: number, trial: boolean, error: StoreAway): void {
+    this.cause = error;
     // Another request that was sent later has been answered.
     if (sent < this.answered) return;
     if (this.failures === 0 || sent < this.failing) this.failing = sent;

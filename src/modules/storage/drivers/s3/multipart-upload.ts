@@ -12,9 +12,6 @@ export const WRITE_RETRY_FOR = 6_000;
 /** Milliseconds for tidying up while the caller waits; what is left is found by the sweep. */
 const ABORT_PATIENCE = 2_000;
 
-/** A write never replaces an object (RFC 9110 §13.1.2). */
-export const NEW_ONLY = { 'If-None-Match': '*' };
-
 /** An object that is sent in parts, and is not there before `complete`. */
 export class MultipartUpload {
   /** Ends what is on its way when a part has failed or the upload is aborted. */
@@ -26,11 +23,13 @@ export class MultipartUpload {
 
   /**
    * @param name key within the bucket, prefix included
+   * @param condition headers under which the object may come to be
    * @param sideBySide how many parts may be on their way while the next one comes in
    */
   constructor(
     private readonly client: S3Client,
     private readonly name: string,
+    private readonly condition: Readonly<Record<string, string>>,
     private readonly sideBySide: () => number,
   ) {}
 
@@ -67,7 +66,7 @@ export class MultipartUpload {
       method: 'POST',
       key: this.name,
       query: `uploadId=${encodeURIComponent((await this.id) ?? '')}`,
-      headers: { ...NEW_ONLY, 'Content-Type': 'application/xml' },
+      headers: { ...this.condition, 'Content-Type': 'application/xml' },
       body: completeUpload(this.etags),
       expect: [200],
       patience: WRITE_PATIENCE,

@@ -1,5 +1,6 @@
-import { createHash, createHmac } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { S3Volume } from '../../../../common/config/config.js';
+import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
 
 /** What the answer to a presigned GET is to say instead of what the object was stored with. */
 export interface ResponseOverrides {
@@ -26,7 +27,7 @@ export class PresignedUrls {
   private day = '';
   private scope = '';
   private credential = '';
-  private key: Buffer = Buffer.alloc(0);
+  private key: KeyObject | undefined;
 
   constructor(
     private readonly volume: S3Volume,
@@ -40,12 +41,12 @@ export class PresignedUrls {
 
   /**
    * Path and query below `origin`, all of printable ASCII.
-   * @param key within the volume, of letters, digits and slashes only
+   * @param objectKey within the volume, of letters, digits and slashes only
    * @param now milliseconds since the epoch
    */
-  get(key: string, now: number, overrides?: ResponseOverrides): string {
-    const time = new Date(now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
-    this.signFor(time.slice(0, 8));
+  get(objectKey: string, now: number, overrides?: ResponseOverrides): string {
+    const time = signingTime(now);
+    const key = this.keyOf(time.slice(0, 8));
     // In the order of their names, as the signature wants them.
     const query =
       `X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${this.credential}&X-Amz-Date=${time}` +
@@ -54,24 +55,21 @@ export class PresignedUrls {
         ? ''
         : `&response-content-disposition=${encode(overrides.contentDisposition)}` +
           `&response-content-type=${encode(overrides.contentType)}`);
-    const path = this.base + key;
+    const path = this.base + objectKey;
     const request = `GET\n${path}\n${query}\nhost:${this.host}\n\nhost\nUNSIGNED-PAYLOAD`;
-    const hashed = createHash('sha256').update(request).digest('hex');
-    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${hashed}`;
-    const signature = createHmac('sha256', this.key).update(text).digest('hex');
+    const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${sha256(request)}`;
+    const signature = createHmac('sha256', key).update(text).digest('hex');
     return `${path}?${query}&X-Amz-Signature=${signature}`;
   }
 
-  private signFor(day: string): void {
-    if (day === this.day) return;
+  private keyOf(day: string): KeyObject {
+    if (this.key !== undefined && day === this.day) return this.key;
     const { region, accessKey, secretKey } = this.volume;
+    const scope = { day, region, service: 's3' } as const;
     this.day = day;
-    this.scope = `${day}/${region}/s3/aws4_request`;
+    this.scope = scopeText(scope);
     this.credential = encode(`${accessKey}/${this.scope}`);
-    this.key = [day, region, 's3', 'aws4_request'].reduce<Buffer>(
-      (key, part) => createHmac('sha256', key).update(part).digest(),
-      Buffer.from(`AWS4${secretKey}`),
-    );
+    return (this.key = signingKey(secretKey, scope));
   }
 }
 

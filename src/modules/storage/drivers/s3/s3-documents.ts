@@ -57,3 +57,34 @@ export function incompleteUploads(xml: string, key: string): string[] {
     .filter(([upload]) => textOf(upload, 'Key') === key)
     .map(([upload]) => textOf(upload, 'UploadId') ?? '');
 }
+
+/** Whether it is the answer to GetBucketLocation, and not a page of something else that answers there. */
+export function isLocation(xml: string): boolean {
+  return /<LocationConstraint[\s/>]/.test(xml);
+}
+
+/** Temporary credentials of a store. */
+export interface StoreCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string;
+  readonly expiresAt: Date;
+}
+
+/** @param xml AssumeRoleResponse @returns undefined when it is something else */
+export function assumedRole(xml: string): StoreCredentials | undefined {
+  const accessKeyId = textOf(xml, 'AccessKeyId');
+  const secretAccessKey = textOf(xml, 'SecretAccessKey');
+  const sessionToken = textOf(xml, 'SessionToken');
+  const expiresAt = new Date(textOf(xml, 'Expiration') ?? '');
+  if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAt.getTime()))
+    return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken, expiresAt };
+}
+
+/** @param xml LifecycleConfiguration, or nothing @returns the same with one more rule */
+export function withLifecycleRule(xml: string | undefined, rule: string): string {
+  return xml === undefined
+    ? `<LifecycleConfiguration>${rule}</LifecycleConfiguration>`
+    : xml.replace(/<\/LifecycleConfiguration>\s*$/, `${rule}</LifecycleConfiguration>`);
+}

@@ -4,13 +4,7 @@ import type { ByteRange } from '../../../../common/http/index.js';
 import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
 import { contentMissing } from '../../storage.problems.js';
-import {
-  abortUpload,
-  MultipartUpload,
-  NEW_ONLY,
-  WRITE_PATIENCE,
-  WRITE_RETRY_FOR,
-} from './multipart-upload.js';
+import { abortUpload, MultipartUpload, WRITE_PATIENCE, WRITE_RETRY_FOR } from './multipart-upload.js';
 import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
 import { incompleteUploads } from './s3-documents.js';
@@ -30,16 +24,21 @@ export class S3ObjectStore extends ObjectStore {
   private readonly client: S3Client;
   private writing = 0;
 
-  constructor(private readonly volume: S3Volume) {
+  /** @param conditionalWrites whether the store keeps `If-None-Match`; undefined while that is not known */
+  constructor(
+    private readonly volume: S3Volume,
+    private readonly conditionalWrites: () => boolean | undefined = () => undefined,
+  ) {
     super();
     this.client = new S3Client(volume);
   }
 
   override async write(key: ObjectKey, source: Readable, signal: AbortSignal): Promise<string | undefined> {
     const name = this.nameOf(key);
-    const upload = new MultipartUpload(this.client, name, () => this.sideBySide());
+    const upload = new MultipartUpload(this.client, name, this.newOnly(), () => this.sideBySide());
     this.writing += 1;
     try {
+      await this.requireNew(key);
       const whole = await unlessEnded(
         [signal, upload.failed],
         sendParts(addAbortSignal(signal, source), upload),
@@ -99,7 +98,7 @@ export class S3ObjectStore extends ObjectStore {
     const { headers } = await this.client.ask({
       method: 'PUT',
       key: name,
-      headers: NEW_ONLY,
+      headers: this.newOnly(),
       body: part.bytes,
       sha256: part.sha256(),
       expect: [200],
@@ -121,6 +120,26 @@ export class S3ObjectStore extends ObjectStore {
 
   private sideBySide(): number {
     return Math.min(SIDE_BY_SIDE, Math.floor(ALL_TOGETHER / this.writing));
+  }
+
+  /**
+   * Where the store would not refuse to replace an object, it is asked whether there is one. Another writer may come between the
+   * question and the write; but there is none, since a key is 128 random bits, made for one upload and never used again (RULES 6.1).
+   */
+  private async requireNew(key: ObjectKey): Promise<void> {
+    if (this.conditionalWrites() === true) return;
+    try {
+      await this.size(key);
+    } catch (error) {
+      if (error instanceof ObjectNotFound) return;
+      throw error;
+    }
+    throw new ObjectExists('the key is taken');
+  }
+
+  /** A write never replaces an object (RFC 9110 §13.1.2). Stores that do not know the header may refuse the request for it. */
+  private newOnly(): Record<string, string> {
+    return this.conditionalWrites() === false ? {} : { 'If-None-Match': '*' };
   }
 
   private nameOf(key: ObjectKey): string {

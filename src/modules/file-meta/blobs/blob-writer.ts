@@ -1,13 +1,23 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
-import { isUnavailable } from '../../common/problems/index.js';
-import { PendingObjects, type StoredContent } from '../file-meta/index.js';
-import { ContentDigest, insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../storage/index.js';
+import { isUnavailable } from '../../../common/problems/index.js';
+import {
+  ContentDigest,
+  type ContentFacts,
+  insufficientStorage,
+  newObjectKey,
+  VolumeFull,
+  Volumes,
+} from '../../storage/index.js';
+import { type ObjectPlace, PendingObjects } from './pending-objects.js';
 
-/** Milliseconds between two signs of life of a long upload. */
-const TOUCH_INTERVAL = 5 * 60_000;
+/** Bytes that are in their place, under an object that is still pending. */
+export interface StoredContent extends ContentFacts, ObjectPlace {
+  /** The store's own entity tag, where it has one. */
+  readonly storeTag: string | undefined;
+}
 
-/** Brings incoming bytes to the default volume and takes their hash on the way. */
+/** Brings bytes to a new object and takes their hash on the way. */
 @Injectable()
 export class BlobWriter {
   constructor(
@@ -16,14 +26,20 @@ export class BlobWriter {
   ) {}
 
   /**
+   * @param volume its name
    * @throws Problem `insufficient-storage` (507), AbortError, or what `source` fails with: then nothing is left; `dependency-unavailable`
    *   (503): then the sweep finds what is left
    */
-  async write(tenantId: string, source: Readable, signal: AbortSignal): Promise<StoredContent> {
-    const { name: volume, store } = this.volumes.default;
+  async write(
+    tenantId: string,
+    volume: string,
+    source: Readable,
+    signal: AbortSignal,
+  ): Promise<StoredContent> {
+    const { store } = this.volumes.get(volume);
     const place = { volume, objectKey: newObjectKey(tenantId) };
     await this.pending.begin(tenantId, place);
-    const touching = setInterval(() => void this.pending.touch(place).catch(() => undefined), TOUCH_INTERVAL);
+    const stop = this.pending.keepAlive(place);
     const digest = new ContentDigest();
     try {
       const storeTag = await store.write(place.objectKey, digest.through(source), signal);
@@ -33,7 +49,7 @@ export class BlobWriter {
       if (!isUnavailable(error)) await this.pending.discard(place);
       throw error instanceof VolumeFull ? insufficientStorage(error) : error;
     } finally {
-      clearInterval(touching);
+      stop();
     }
   }
 }

@@ -1,0 +1,58 @@
+import { truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { logIn, redirection, upload } from './parts/caller.mjs';
+import { bytesPerSecond } from './parts/download.mjs';
+import { residentMemory, resetPeak } from './parts/memory.mjs';
+import { startProxyingNginx } from './parts/proxying-nginx.mjs';
+import { withS3Stack } from './parts/s3-stack.mjs';
+
+const SIZE = 2 ** 30;
+const MIB = 2 ** 20;
+const LOAD = { atOnce: 2, each: 1, size: SIZE };
+/** MiB by which the application's memory may grow while GiBs go out. */
+const MAX_GROWTH = 64;
+
+/** @type {import('./benchmark.js').Benchmark} */
+export const accelS31g = {
+  name: 'accel-s3-1g',
+  ratio:
+    'bytes/s of 1 GiB from MinIO by nginx and the application (accel-s3) ÷ by an nginx that proxies MinIO plainly',
+  unit: 'MiB/s',
+  goal: { atLeast: 0.95 },
+  rounds: 15,
+  prepare: async (common) => {
+    const setting = await withS3Stack(common);
+    const { stack, folder, signal } = setting;
+    const { app } = stack;
+    if (app === undefined) throw new Error('the stack runs without the application');
+    const path = join(folder, '1-gib.bin');
+    await writeFile(path, '');
+    await truncate(path, SIZE);
+    const credentials = await logIn(setting);
+    const fileId = await upload(setting, credentials, path);
+    const presigned = new URL(await redirection(setting, credentials, fileId));
+    const plain = await startProxyingNginx(setting, presigned.host);
+    const ours = `http://127.0.0.1:${String(stack.publicPort)}/download/${fileId}`;
+    // The volume is `auto`: a condition keeps it from redirecting.
+    const headers = { ...credentials, 'If-None-Match': '"another"' };
+    await app.stop();
+    await app.start(signal);
+    const pid = app.pid ?? NaN;
+    await resetPeak(pid);
+    const idle = await residentMemory(pid);
+    return {
+      candidate: async () => (await bytesPerSecond(ours, { ...LOAD, headers, signal })) / MIB,
+      baseline: async () => {
+        const { pathname, search } = new URL(await redirection(setting, credentials, fileId));
+        return (await bytesPerSecond(plain + pathname + search, { ...LOAD, signal })) / MIB;
+      },
+      remarks: async () => {
+        const { peak } = await residentMemory(pid);
+        const said = `the application's memory: at most ${(peak - idle.now).toFixed(0)} MiB above idle`;
+        if (!(peak - idle.now <= MAX_GROWTH))
+          throw new Error(`${said}; ${String(MAX_GROWTH)} MiB are allowed`);
+        return [said];
+      },
+    };
+  },
+};
