@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { parseArgs } from 'node:util';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ConfigModule } from './common/config/config.module.js';
@@ -11,14 +10,14 @@ import { RevocationModule } from './common/revocation/index.js';
 import { errorChain } from './common/telemetry/error-chain.js';
 import { TerminalLogger } from './common/telemetry/terminal-logger.js';
 import { migrations } from './migrations/index.js';
-import { MoveBlobs, type MoveOrder, MoveRefused, MovingModule } from './modules/file-meta/index.js';
+import { MoveBlobs, MoveRefused, MovingModule, readMoveOrder } from './modules/file-meta/index.js';
 
 /**
  * `npm run move-blobs -- --from local --to s3 [--tenant slug] [--limit N] [--dry-run]`: moves blobs to another volume while they are
  * being downloaded (docs/moving-blobs.md). Lines about it go to stderr, the summary as JSON to stdout. Exit code 1: not all was moved.
  */
 try {
-  const order = readOrder(process.argv.slice(2));
+  const order = readMoveOrder(process.argv.slice(2));
   const end = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
@@ -47,31 +46,6 @@ try {
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-/** @throws Error that names the option */
-function readOrder(args: string[]): MoveOrder {
-  const { values } = parseArgs({
-    args,
-    options: {
-      from: { type: 'string' },
-      to: { type: 'string' },
-      tenant: { type: 'string' },
-      limit: { type: 'string' },
-      'dry-run': { type: 'boolean', default: false },
-    },
-  });
-  const { from, to, tenant, limit } = values;
-  if (from === undefined || to === undefined) throw new MoveRefused('--from and --to name the two volumes');
-  if (limit !== undefined && !/^[1-9]\d{0,14}$/.test(limit))
-    throw new MoveRefused('--limit must be a whole number from 1');
-  return {
-    from,
-    to,
-    tenant,
-    limit: limit === undefined ? undefined : Number(limit),
-    dryRun: values['dry-run'],
-  };
 }
 
 function commandModule(config: Config): new () => object {

@@ -3,16 +3,16 @@
 
 // Ours, kept over the internal redirect, or of the connection.
 const KEPT = {
-    'accept-ranges': true,
-    'cache-control': true,
-    'connection': true,
-    'content-disposition': true,
-    'content-length': true,
-    'content-range': true,
-    'content-type': true,
-    'date': true,
-    'keep-alive': true,
-    'server': true,
+  'accept-ranges': true,
+  'cache-control': true,
+  connection: true,
+  'content-disposition': true,
+  'content-length': true,
+  'content-range': true,
+  'content-type': true,
+  date: true,
+  'keep-alive': true,
+  server: true,
 };
 
 /**
@@ -20,14 +20,14 @@ const KEPT = {
  * wrong bytes under our validators: the exception ends the connection before anything is sent.
  */
 function passOn(r) {
-    const range = r.variables.store_content_range;
-    const told = r.headersOut;
-    if (r.status !== (range ? 206 : 200)) throw new Error('store: unexpected status ' + r.status);
-    if (told['Content-Length'] !== r.variables.store_length) throw new Error('store: unexpected length');
-    if ((told['Content-Range'] || '') !== range) throw new Error('store: unexpected range');
-    for (const name in told) {
-        if (!KEPT[name.toLowerCase()]) delete told[name];
-    }
+  const range = r.variables.store_content_range;
+  const told = r.headersOut;
+  if (r.status !== (range ? 206 : 200)) throw new Error('store: unexpected status ' + r.status);
+  if (told['Content-Length'] !== r.variables.store_length) throw new Error('store: unexpected length');
+  if ((told['Content-Range'] || '') !== range) throw new Error('store: unexpected range');
+  for (const name in told) {
+    if (!KEPT[name.toLowerCase()]) delete told[name];
+  }
 }
 
 export default { passOn };

@@ -38,7 +38,9 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
     if (!s3.store.part.running) await s3.store.part.start();
     s3.link.heal();
     s3.link.target = s3.store.port;
-  });
+    // What a test has left in flight, and an open circuit, must not be the next one's.
+    await expect.poll(async () => (await own.admin.download(file.id)).status, { timeout: 30_000 }).toBe(200);
+  }, 60_000);
 
   /** A local file of the same administrator, by an application whose new blobs go there. */
   async function uploadToLocal(stack: Stack, content: Buffer): Promise<FileJson> {

@@ -1,4 +1,5 @@
-export { type MoveOrder, MoveRefused, MoveBlobs } from './moving/move-blobs.js';
+export { MoveBlobs } from './moving/move-blobs.js';
+export { MoveRefused, readMoveOrder } from './moving/move-order.js';
 export { MovingModule } from './moving/moving.module.js';
 export { FileMetaModule, fileMetaEntities } from './file-meta.module.js';
 export { BlobWriter, type StoredContent } from './blobs/blob-writer.js';

@@ -4,20 +4,9 @@ import { isUnavailable, toProblem } from '../../../common/problems/index.js';
 import { errorChain } from '../../../common/telemetry/error-chain.js';
 import { Volumes } from '../../storage/index.js';
 import { BlobMover, type MoveOutcome, type PlacedBlob } from './blob-mover.js';
+import { type MoveOrder, MoveRefused } from './move-order.js';
 import { MoveProgress } from './move-progress.js';
 import { PlacedBlobs, type Placement } from './placed-blobs.js';
-
-export interface MoveOrder {
-  /** Names of volumes. */
-  readonly from: string;
-  readonly to: string;
-  /** Slug; undefined: all tenants. */
-  readonly tenant?: string | undefined;
-  /** At most so many blobs. */
-  readonly limit?: number | undefined;
-  /** Only counts what is to be moved. */
-  readonly dryRun: boolean;
-}
 
 /** What became of an order. */
 export interface MoveSummary {
@@ -36,11 +25,6 @@ export interface MoveSummary {
   readonly seconds: number;
   /** Why it ended before its end. */
   readonly stopped?: string;
-}
-
-/** The order cannot be carried out; its text is for the operator at the terminal. */
-export class MoveRefused extends Error {
-  override readonly name = 'MoveRefused';
 }
 
 /** Blobs that are on their way at once: small ones wait for answers most of the time. */
