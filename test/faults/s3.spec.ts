@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
-import { expectProblem, type FileJson, multipart } from '../harness/api.js';
+import { startStack } from '../../scripts/stack/start-stack.mjs';
+import { type Api, expectProblem, type FileJson, multipart } from '../harness/api.js';
 import type { Answer } from '../harness/http.js';
 import { useOwnStack } from '../harness/own-stack.js';
 import { useS3Link } from '../harness/s3-link.js';
@@ -30,7 +30,7 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
   beforeAll(async () => {
     seed = Seed.open(own.stack);
     file = await own.admin.upload(bytes);
-    local = await uploadToLocal(own.stack, localBytes);
+    local = await withApplication({ DEFAULT_VOLUME: 'local' }, (admin) => admin.upload(localBytes));
   }, 60_000);
   afterAll(() => seed.close());
   afterEach(async () => {
@@ -42,8 +42,12 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
     await expect.poll(async () => (await own.admin.download(file.id)).status, { timeout: 30_000 }).toBe(200);
   }, 60_000);
 
-  /** A local file of the same administrator, by an application whose new blobs go there. */
-  async function uploadToLocal(stack: Stack, content: Buffer): Promise<FileJson> {
+  /** What `work` gets of another application on the same data. */
+  async function withApplication<T>(
+    env: Record<string, string>,
+    work: (admin: Api) => Promise<T>,
+  ): Promise<T> {
+    const { stack } = own;
     const other = await startStack({
       dataDir: join(stack.dataDir, 'other'),
       parts: ['app'],
@@ -51,13 +55,13 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
       redisUrl: stack.redisUrl,
       env: {
         ...s3.env,
-        DEFAULT_VOLUME: 'local',
         VOLUMES: stack.env.VOLUMES ?? '',
         JWT_SECRET_FILE: stack.env.JWT_SECRET_FILE ?? '',
+        ...env,
       },
     });
     try {
-      return await own.admin.via(other.appUrl).upload(content);
+      return await work(own.admin.via(other.appUrl));
     } finally {
       await other.stop();
     }
@@ -236,6 +240,18 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
       await expectNothingLeft();
     },
   );
+
+  it.runIf(delivery === 'stream')('frozen: redirects still answer within a second', async () => {
+    await withApplication({ S3_DELIVERY: 'auto' }, async (admin) => {
+      expect((await admin.download(file.id)).status).toBe(302);
+      s3.store.part.kill('SIGSTOP');
+      for (let round = 0; round < 10; round += 1) {
+        const { answer, seconds } = await timed(admin.download(file.id, { Range: 'bytes=5-9' }));
+        expect(answer.status).toBe(302);
+        expect(seconds).toBeLessThan(1);
+      }
+    });
+  });
 
   it('slow: uploads and downloads take their time and are right', { timeout: 120_000 }, async () => {
     s3.link.set({ latency: 30, bandwidth: 3 * MIB });

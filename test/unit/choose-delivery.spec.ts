@@ -68,6 +68,14 @@ describe('chooseDelivery', () => {
     expect(choose(request)).toMatchObject({ mode: 'stream' });
   });
 
+  it('an object that is gone when it is opened is content-missing, not a failure of ours', async () => {
+    const delivery = choose({}, 'stream');
+    if (delivery.mode !== 'stream') throw new Error(delivery.mode);
+    await expect(delivery.open({ first: 0, last: 9 }, new AbortController().signal)).rejects.toMatchObject({
+      kind: { code: 'content-missing', status: 502 },
+    });
+  });
+
   it('streams on a volume without nginx', () => {
     expect(choose({ range: 'bytes=0-9' }, 'stream')).toMatchObject({
       mode: 'stream',

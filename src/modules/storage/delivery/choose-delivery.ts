@@ -1,4 +1,6 @@
+import type { Readable } from 'node:stream';
 import {
+  type ByteRange,
   judgePreconditions,
   rangeApplies,
   type RangeSelection,
@@ -6,7 +8,8 @@ import {
 } from '../../../common/http/index.js';
 import { preconditionFailed } from '../../../common/problems/index.js';
 import type { ObjectKey } from '../object-key.js';
-import { rangeNotSatisfiable } from '../storage.problems.js';
+import { ObjectNotFound, type ObjectStore } from '../object-store.js';
+import { contentMissing, rangeNotSatisfiable } from '../storage.problems.js';
 import type { BucketVolume, FileVolume, Volume } from '../volumes.js';
 import { attachment } from './content-disposition.js';
 import type { Delivery } from './delivery.js';
@@ -60,8 +63,22 @@ export function chooseDelivery(
     mode: 'stream',
     representation,
     selection,
-    open: (range, signal) => store.read(key, range, signal),
+    open: (range, signal) => openContent(store, key, range, signal),
   };
+}
+
+/** @throws Problem `content-missing` (502) also for an object that has gone since its size was looked at */
+async function openContent(
+  store: ObjectStore,
+  key: ObjectKey,
+  range: ByteRange,
+  signal: AbortSignal,
+): Promise<Readable> {
+  try {
+    return await store.read(key, range, signal);
+  } catch (error) {
+    throw error instanceof ObjectNotFound ? contentMissing(error) : error;
+  }
 }
 
 /** @returns undefined where the application has to send it */
