@@ -130,8 +130,12 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`MinIO of four nodes${name}`, () => {
   it('it comes back and heals: then any two others may go', async () => {
     const { first, second, third } = nodes();
     const missed = uploaded.filter(({ withoutOne }) => withoutOne).map(({ file }) => file);
-    expect(await lackingAt(first)).toEqual(expect.arrayContaining(missed));
-    await first.part.start();
+    if (!first.part.running) {
+      expect(await lackingAt(first)).toEqual(expect.arrayContaining(missed));
+      await first.part.start();
+    }
+    // When it is tried again.
+    for (const { part } of [second, third]) if (!part.running) await part.start();
     // What is read is repaired, once the others have found the node again.
     await expect
       .poll(
@@ -144,7 +148,12 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`MinIO of four nodes${name}`, () => {
       .toBe(0);
 
     for (const { part } of [second, third]) part.kill('SIGKILL');
-    for (const file of missed) expect(await downloadWhole(own.admin, file)).toEqual({ cut: 0 });
+    // The load balancer may have to find out first which nodes are left.
+    for (const file of missed) {
+      await expect
+        .poll(() => downloadWhole(own.admin, file).catch(String), { timeout: 15_000 })
+        .toEqual({ cut: 0 });
+    }
     // With two of four it takes nothing new; with three it does.
     await Promise.all([second, third].map(({ part }) => part.start()));
     await expect.poll(async () => (await upload(SMALL)).status, { timeout: 20_000 }).toBe(201);
