@@ -1,10 +1,7 @@
-import { fileURLToPath } from 'node:url';
-import { applicationNode } from '../scripts/stack/application.mjs';
 import { logIn } from './parts/caller.mjs';
-import { startPart } from './parts/start-part.mjs';
+import { startBareFastify } from './parts/start-bare-fastify.mjs';
 import { wrk } from './parts/wrk.mjs';
 
-const BARE_FASTIFY = fileURLToPath(new URL('parts/bare-fastify.mjs', import.meta.url));
 const LOAD = { connections: 64, seconds: 2 };
 
 /** @type {import('./benchmark.js').Benchmark} */
@@ -16,10 +13,7 @@ export const authMe = {
   prepare: async (setting) => {
     const { stack, signal } = setting;
     const credentials = await logIn(setting);
-    const hello = await startPart('bare-fastify', setting, (port) => ({
-      file: applicationNode(),
-      args: [BARE_FASTIFY, String(port)],
-    }));
+    const hello = await startBareFastify(setting);
     const me = `${stack.appUrl}/api/v1/auth/me`;
     return {
       candidate: async () => (await wrk(me, { ...LOAD, headers: credentials, signal })).requestsPerSecond,

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { applicationNode } from '../scripts/stack/application.mjs';
 import { decide, logIn, upload } from './parts/caller.mjs';
-import { startPart } from './parts/start-part.mjs';
+import { startBareFastify } from './parts/start-bare-fastify.mjs';
 import { wrk } from './parts/wrk.mjs';
-
-const BARE_FASTIFY = fileURLToPath(new URL('parts/bare-fastify.mjs', import.meta.url));
 
 /** Short rounds, and many: on a machine that others use too, the two sides of a round then see the same of it. */
 const LOAD = { connections: 64, seconds: 2 };
@@ -24,10 +20,7 @@ export const decision = {
     await writeFile(path, randomBytes(1024));
     const credentials = await logIn(setting);
     const fileId = await upload(setting, credentials, path);
-    const hello = await startPart('bare-fastify', setting, (port) => ({
-      file: applicationNode(),
-      args: [BARE_FASTIFY, String(port)],
-    }));
+    const hello = await startBareFastify(setting);
     const p99 = { candidate: 0, baseline: 0 };
     return {
       candidate: async () => {

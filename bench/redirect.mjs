@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { applicationNode } from '../scripts/stack/application.mjs';
 import { logIn, redirection, upload } from './parts/caller.mjs';
 import { withS3Stack } from './parts/s3-stack.mjs';
-import { startPart } from './parts/start-part.mjs';
+import { startBareFastify } from './parts/start-bare-fastify.mjs';
 import { wrk } from './parts/wrk.mjs';
-
-const BARE_FASTIFY = fileURLToPath(new URL('parts/bare-fastify.mjs', import.meta.url));
 
 const LOAD = { connections: 64, seconds: 2 };
 
@@ -27,10 +23,7 @@ export const redirect = {
     await writeFile(path, randomBytes(1024));
     const credentials = await logIn(setting);
     const fileId = await upload(setting, credentials, path);
-    const hello = await startPart('bare-fastify', setting, (port) => ({
-      file: applicationNode(),
-      args: [BARE_FASTIFY, String(port)],
-    }));
+    const hello = await startBareFastify(setting);
     return {
       candidate: async () => {
         // wrk counts what is above 399; that the others are what they should be is seen before and after.

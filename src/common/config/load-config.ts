@@ -3,7 +3,15 @@ import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import type { Config, JwtSecretsFile } from './config.js';
-import { certificateFile, s3Bucket, s3Delivery, s3Origin, type VolumeConfig, volumes } from './volumes.js';
+import {
+  certificateFile,
+  s3Bucket,
+  s3Delivery,
+  s3Origin,
+  type S3Volume,
+  type VolumeConfig,
+  volumes,
+} from './volumes.js';
 import { type JwtSecret, jwtSecrets, oneJwtSecret } from './jwt-secrets.js';
 import { oidcIssuers } from './oidc-issuers.js';
 
@@ -112,7 +120,8 @@ const schema = z
       if (env.S3_ENDPOINT !== undefined && env[variable] === undefined)
         context.addIssue({ code: 'custom', path: [variable], message: 'is missing: S3_ENDPOINT is set' });
     }
-    const longestUrl = Math.max(...volumesOf(env).map((volume) => ('urlTtl' in volume ? volume.urlTtl : 0)));
+    const all = volumesOf(env);
+    const longestUrl = Math.max(...all.map((volume) => ('urlTtl' in volume ? volume.urlTtl : 0)));
     if (env.BLOB_TRASH_DAYS * SECONDS_A_DAY < longestUrl) {
       context.addIssue({
         code: 'custom',
@@ -120,14 +129,14 @@ const schema = z
         message: 'must be at least as long as the presigned URLs of every volume live',
       });
     }
-    const names = volumesOf(env).map(({ name }) => name);
+    const names = all.map(({ name }) => name);
     if (new Set(names).size < names.length)
       context.addIssue({ code: 'custom', path: ['VOLUMES'], message: 'has two volumes of one name' });
     if (!names.includes(env.DEFAULT_VOLUME)) {
       context.addIssue({ code: 'custom', path: ['DEFAULT_VOLUME'], message: 'must be the name of a volume' });
     }
     if (env.NODE_ENV === 'production') {
-      for (const volume of volumesOf(env)) {
+      for (const volume of all) {
         if (volume.driver !== 's3' || !isPlaceholder(volume.secretKey)) continue;
         const path = env.VOLUMES.includes(volume) ? ['VOLUMES', volume.name] : ['S3_SECRET_KEY'];
         context.addIssue({
@@ -151,7 +160,7 @@ interface VolumesOfEnvironment {
   readonly S3_ACCESS_KEY?: string | undefined;
   readonly S3_SECRET_KEY?: string | undefined;
   readonly S3_CA_FILE?: string | undefined;
-  readonly S3_DELIVERY: 'auto' | 'redirect' | 'accel-s3' | 'stream';
+  readonly S3_DELIVERY: S3Volume['delivery'];
   readonly S3_URL_TTL: number;
 }
 

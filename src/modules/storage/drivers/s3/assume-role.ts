@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Agent, IncomingMessage } from 'node:http';
 import type { S3Volume } from '../../../../common/config/config.js';
-import { agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
+import { addressOf, agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
 import { assumedRole, errorOf, type StoreCredentials } from './s3-documents.js';
 import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
 import { StoreAway, StoreError } from './store-problems.js';
@@ -54,11 +54,9 @@ export class AssumeRole {
   private post(body: string, signal: AbortSignal): Promise<IncomingMessage> {
     const protocol = protocolOf(this.volume);
     const { request } = transportOf(protocol);
-    const { hostname, port } = new URL(this.volume.endpoint);
     const options = {
       protocol,
-      hostname: hostname.replace(/^\[|\]$/g, ''),
-      ...(port !== '' && { port }),
+      ...addressOf(this.volume),
       method: 'POST',
       path: '/',
       agent: this.agent,

@@ -6,7 +6,7 @@ import { Client } from 'minio';
 import type { S3Volume } from '../../../../common/config/config.js';
 import { Circuit } from './circuit.js';
 import { errorOf } from './s3-documents.js';
-import { agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
+import { addressOf, agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
 import { StoreBody } from './store-body.js';
 import { refusal, StoreAway, StoreError } from './store-problems.js';
 
@@ -55,13 +55,12 @@ export class S3Client {
 
   constructor(volume: S3Volume) {
     this.bucket = volume.bucket;
-    const { hostname, port } = new URL(volume.endpoint);
+    const { hostname, port } = addressOf(volume);
     const protocol = protocolOf(volume);
-    const secure = protocol === 'https:';
     this.client = new Client({
-      endPoint: hostname.replace(/^\[|\]$/g, ''),
-      port: port === '' ? (secure ? 443 : 80) : Number(port),
-      useSSL: secure,
+      endPoint: hostname,
+      port,
+      useSSL: protocol === 'https:',
       accessKey: volume.accessKey,
       secretKey: volume.secretKey,
       region: volume.region,

@@ -53,6 +53,13 @@ export function protocolOf(volume: S3Volume): 'http:' | 'https:' {
   return volume.endpoint.startsWith('https:') ? 'https:' : 'http:';
 }
 
+/** Where the store listens, as Node's clients want it: an IPv6 address without its brackets. */
+export function addressOf(volume: S3Volume): { readonly hostname: string; readonly port: number } {
+  const { hostname, port } = new URL(volume.endpoint);
+  const usual = protocolOf(volume) === 'https:' ? 443 : 80;
+  return { hostname: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? usual : Number(port) };
+}
+
 /** Kept connections to the store. */
 export function agentOf(volume: S3Volume): Agent {
   const options = { keepAlive: true, maxFreeSockets: MAX_FREE_SOCKETS };
