@@ -37,6 +37,8 @@ const APPLICATION = {
   // wrk comes from one address, and as one user.
   RATE_LIMIT_API: '1000000',
   RATE_LIMIT_LOGINS: '1000000',
+  RATE_LIMIT_DOWNLOADS: '1000000000',
+  DOWNLOAD_MAX_CONCURRENT: '1000000',
 };
 
 /** @returns {{ wanted: import('../bench/benchmark.js').Benchmark[], json: string | undefined }} */

@@ -5,6 +5,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { type Stack, type StackOptions, startStack } from '../../scripts/stack/start-stack.mjs';
 import { Api } from './api.js';
 import { trusted } from './http.js';
+import { UNLIMITED } from './unlimited.js';
 
 export const ADMIN = { email: 'admin@example.com', password: 'first light in november' };
 
@@ -37,7 +38,7 @@ export function useOwnStack(
       dataDir,
       durable: false,
       admin: ADMIN,
-      env: typeof env === 'function' ? env() : env,
+      env: { ...UNLIMITED, ...(typeof env === 'function' ? env() : env) },
       replicas,
       restart,
       s3,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startStack } from '../../scripts/stack/start-stack.mjs';
 import { MINIO_USER } from '../../scripts/stack/minio.mjs';
+import { UNLIMITED } from './unlimited.js';
 import { HAS_MINIO } from './stores.js';
 
 /** What suites know of the stack that they share. */
@@ -47,6 +48,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // All suites come from one address; the limits have a suite with a stack of its own.
     RATE_LIMIT_API: '1000000',
     RATE_LIMIT_LOGINS: '1000000',
+    RATE_LIMIT_TOKEN_MISSES: '1000000',
+    ...UNLIMITED,
   };
   const stack = await startStack({
     dataDir,

@@ -21,6 +21,7 @@ function user(userId: string, role: Role = 'user', tenantId = '1'): Principal {
     tenantId,
     role,
     email: 'x@example.com',
+    limits: {},
     credential: { kind: 'session', id: 's', epoch: 0 },
   };
 }

@@ -64,6 +64,14 @@ describe('loadConfig', () => {
     ['REDIS_URL', 'hunter2'],
     ['JWT_SECRET', 'hunter2'],
     ['JWT_TTL', '-1'],
+    ['DOWNLOAD_MAX_CONCURRENT', '0'],
+    ['DOWNLOAD_MAX_CONCURRENT', '1000001'],
+    ['DOWNLOAD_USER_RATE', '1023'],
+    ['DOWNLOAD_TRANSFER_RATE', '-5'],
+    ['DOWNLOAD_MIN_RATE', '0'],
+    ['DOWNLOAD_TOKEN_TTL', '0'],
+    ['RATE_LIMIT_DOWNLOADS', '0'],
+    ['NGINX_STATUS_URL', 'https://x'],
     ['VOLUMES', 'hunter2'],
     ['VOLUMES', '[]'],
     ['VOLUMES', '{"hunter2":1}'],
@@ -208,6 +216,17 @@ describe('loadConfig', () => {
     expect(loadConfig({ ...LEAST, ...store, BLOB_TRASH_DAYS: '3' }).storage.blobTrashDays).toBe(3);
     expect(loadConfig({ ...LEAST, BLOB_TRASH_DAYS: '1' }).storage.blobTrashDays).toBe(1);
     expect(loadConfig(LEAST).storage.blobTrashDays).toBe(30);
+  });
+
+  it.each([
+    [
+      { DOWNLOAD_TOKEN_TTL: '600', DOWNLOAD_TOKEN_MAX_TTL: '599' },
+      'DOWNLOAD_TOKEN_TTL must not be longer than',
+    ],
+    [{ NGINX_ACCESS_LOG: '/x' }, 'NGINX_ACCESS_LOG and NGINX_STATUS_URL go together'],
+    [{ NGINX_STATUS_URL: 'http://127.0.0.1:1' }, 'NGINX_ACCESS_LOG and NGINX_STATUS_URL go together'],
+  ])('%j: %s', (more, message) => {
+    expect(messageOf({ ...LEAST, ...more })).toContain(message);
   });
 
   it('reads a secret from NAME_FILE', () => {

@@ -42,6 +42,7 @@ const user: UserPrincipal = {
   tenantId: '1',
   role: 'user',
   email: 'a@example.com',
+  limits: {},
   credential: { kind: 'session', id: 's', epoch: 0 },
 };
 const from = (ip: string, requestId = 'r') => ({ ip, requestId, userAgent: '' });

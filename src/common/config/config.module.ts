@@ -3,12 +3,15 @@ import {
   AuthConfig,
   type Config,
   DatabaseConfig,
+  DownloadConfig,
   HttpConfig,
   LogConfig,
+  NginxConfig,
   OidcConfig,
   RedisConfig,
   StorageConfig,
   ThrottleConfig,
+  TokenConfig,
   UploadConfig,
 } from './config.js';
 
@@ -25,6 +28,9 @@ export class ConfigModule {
       { provide: StorageConfig, useValue: config.storage },
       { provide: UploadConfig, useValue: config.upload },
       { provide: ThrottleConfig, useValue: config.throttle },
+      { provide: DownloadConfig, useValue: config.download },
+      { provide: TokenConfig, useValue: config.token },
+      { provide: NginxConfig, useValue: config.nginx },
       { provide: LogConfig, useValue: config.log },
     ];
     return { module: ConfigModule, global: true, providers, exports: providers };

@@ -71,6 +71,40 @@ export abstract class ThrottleConfig {
   abstract readonly api: number;
   /** Logins to one account from one address. */
   abstract readonly logins: number;
+  /** Downloads of one subject (RULES 1.2). */
+  abstract readonly downloads: number;
+  /** Download tokens that nobody has, from one address. */
+  abstract readonly tokenMisses: number;
+}
+
+export abstract class DownloadConfig {
+  /** Logical downloads at once of one user, unless the user has a limit of its own. */
+  abstract readonly maxConcurrent: number;
+  /** Connections of one logical download. */
+  abstract readonly maxConnections: number;
+  /** Bytes per second of one transfer, and of all transfers of a user together; 0: as fast as it goes. */
+  abstract readonly transferRate: number;
+  abstract readonly userRate: number;
+  /** Seconds without an open transfer until a logical download is over. */
+  abstract readonly idleWindow: number;
+  /** Bytes per second; a transfer that is slower is over when it would be at this rate. */
+  abstract readonly minRate: number;
+}
+
+export abstract class TokenConfig {
+  /** Life of a download token without a word about it, and the longest; seconds. */
+  abstract readonly ttl: number;
+  abstract readonly maxTtl: number;
+  /** Live tokens of one minter. */
+  abstract readonly perMinter: number;
+}
+
+/** The nginx in front, as far as this replica has to do with it. */
+export abstract class NginxConfig {
+  /** Path of the access log that this replica follows; undefined: none. */
+  abstract readonly accessLog: string | undefined;
+  /** Where that nginx answers its heartbeats: an http URL that only this machine reaches. */
+  abstract readonly statusUrl: string | undefined;
 }
 
 export abstract class LogConfig {
@@ -86,5 +120,8 @@ export interface Config {
   readonly storage: StorageConfig;
   readonly upload: UploadConfig;
   readonly throttle: ThrottleConfig;
+  readonly download: DownloadConfig;
+  readonly token: TokenConfig;
+  readonly nginx: NginxConfig;
   readonly log: LogConfig;
 }

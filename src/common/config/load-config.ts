@@ -51,6 +51,12 @@ const wholeNumber = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be a whole number from ${min} to ${max}`);
 
+/** Bytes per second; slower than 1 KiB/s no client waits for. */
+const rate = wholeNumber(0, 2 ** 40).refine(
+  (value) => value === 0 || value >= 1_024,
+  'must be 0 (no limit) or at least 1024 bytes per second',
+);
+
 const url = (schemes: readonly string[], what: string) =>
   z.string().refine((value) => {
     const parsed = URL.parse(value);
@@ -101,6 +107,19 @@ const schema = z
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
     RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
     RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
+    RATE_LIMIT_DOWNLOADS: wholeNumber(1, 1_000_000_000).default(600),
+    RATE_LIMIT_TOKEN_MISSES: wholeNumber(1, 1_000_000).default(60),
+    DOWNLOAD_MAX_CONCURRENT: wholeNumber(1, 1_000_000).default(5),
+    DOWNLOAD_MAX_CONNECTIONS: wholeNumber(1, 65_535).default(16),
+    DOWNLOAD_TRANSFER_RATE: rate.default(0),
+    DOWNLOAD_USER_RATE: rate.default(0),
+    DOWNLOAD_IDLE_WINDOW: wholeNumber(1, SECONDS_A_DAY).default(1_800),
+    DOWNLOAD_MIN_RATE: wholeNumber(1, 2 ** 40).default(8_192),
+    DOWNLOAD_TOKEN_TTL: wholeNumber(1, 31_536_000).default(300),
+    DOWNLOAD_TOKEN_MAX_TTL: wholeNumber(1, 31_536_000).default(604_800),
+    TOKENS_PER_MINTER: wholeNumber(1, 1_000_000).default(10_000),
+    NGINX_ACCESS_LOG: z.string().startsWith('/', 'must be an absolute path').optional(),
+    NGINX_STATUS_URL: url(['http:'], 'must be an http URL').optional(),
     LOG_LEVEL: z
       .enum(
         ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -145,6 +164,20 @@ const schema = z
           message: 'has a placeholder for a secret: set a random one',
         });
       }
+    }
+    if (env.DOWNLOAD_TOKEN_TTL > env.DOWNLOAD_TOKEN_MAX_TTL) {
+      context.addIssue({
+        code: 'custom',
+        path: ['DOWNLOAD_TOKEN_TTL'],
+        message: 'must not be longer than DOWNLOAD_TOKEN_MAX_TTL',
+      });
+    }
+    if ((env.NGINX_ACCESS_LOG === undefined) !== (env.NGINX_STATUS_URL === undefined)) {
+      context.addIssue({
+        code: 'custom',
+        path: ['NGINX_ACCESS_LOG'],
+        message: 'and NGINX_STATUS_URL go together: set both or none',
+      });
     }
     const variable = env.JWT_SECRETS === undefined ? 'JWT_SECRET' : 'JWT_SECRETS';
     const wrong = wrongSecrets(env);
@@ -235,7 +268,26 @@ export function loadConfig(environment: Environment): Config {
       blobTrashDays: env.BLOB_TRASH_DAYS,
     },
     upload: { maxSize: env.UPLOAD_MAX_SIZE },
-    throttle: { api: env.RATE_LIMIT_API, logins: env.RATE_LIMIT_LOGINS },
+    throttle: {
+      api: env.RATE_LIMIT_API,
+      logins: env.RATE_LIMIT_LOGINS,
+      downloads: env.RATE_LIMIT_DOWNLOADS,
+      tokenMisses: env.RATE_LIMIT_TOKEN_MISSES,
+    },
+    download: {
+      maxConcurrent: env.DOWNLOAD_MAX_CONCURRENT,
+      maxConnections: env.DOWNLOAD_MAX_CONNECTIONS,
+      transferRate: env.DOWNLOAD_TRANSFER_RATE,
+      userRate: env.DOWNLOAD_USER_RATE,
+      idleWindow: env.DOWNLOAD_IDLE_WINDOW,
+      minRate: env.DOWNLOAD_MIN_RATE,
+    },
+    token: {
+      ttl: env.DOWNLOAD_TOKEN_TTL,
+      maxTtl: env.DOWNLOAD_TOKEN_MAX_TTL,
+      perMinter: env.TOKENS_PER_MINTER,
+    },
+    nginx: { accessLog: env.NGINX_ACCESS_LOG, statusUrl: env.NGINX_STATUS_URL },
     log: { level: env.LOG_LEVEL },
   });
 }

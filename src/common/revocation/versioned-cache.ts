@@ -7,7 +7,8 @@ export interface Loaded<T> {
   readonly subjects: readonly Subject[];
 }
 
-interface Entry<T> extends Loaded<T> {
+/** What was loaded, and the versions under which it was: it holds while they are those of its subjects. */
+export interface Resting<T> extends Loaded<T> {
   readonly versions: readonly Version[];
 }
 
@@ -25,7 +26,7 @@ const MAX_AGE = 30_000;
  * request, are those it was loaded under: what was revoked is refused by the next request, whichever replica answers.
  */
 export class VersionedCache<T> {
-  private readonly entries = new LRUCache<string, Entry<T>>({ max: MAX_ENTRIES, ttl: MAX_AGE });
+  private readonly entries = new LRUCache<string, Resting<T>>({ max: MAX_ENTRIES, ttl: MAX_AGE });
   private readonly loading = new Map<string, Loading<T>>();
   /** How often everything was forgotten: versions that were read before vouch for nothing after. */
   private drops = 0;
@@ -38,6 +39,11 @@ export class VersionedCache<T> {
     });
   }
 
+  /** What is kept, whether it still holds or not: for who compares its versions in the same trip in which it acts (RULES 2.1). */
+  recall(key: string): Resting<T> | undefined {
+    return this.entries.get(key);
+  }
+
   /**
    * @param known subjects that are known before anything is loaded; further ones come with what `load` gives
    * @param load from the primary database; undefined, which is never kept, when there is nothing
@@ -47,28 +53,35 @@ export class VersionedCache<T> {
     known: readonly Subject[],
     load: () => Promise<Loaded<T> | undefined>,
   ): Promise<T | undefined> {
+    return (await this.find(key, known, load))?.value;
+  }
+
+  /** As `get`, with the versions. */
+  async find(
+    key: string,
+    known: readonly Subject[],
+    load: () => Promise<Loaded<T> | undefined>,
+  ): Promise<Resting<T> | undefined> {
     const kept = this.entries.get(key);
+    let drops = this.drops;
     let subjects = kept?.subjects ?? known;
-    let versions = await this.read(subjects);
-    if (kept !== undefined && sameVersions(kept.versions, versions)) return kept.value;
+    let versions = await this.versions.read(subjects);
+    if (kept !== undefined && drops === this.drops && sameVersions(kept.versions, versions)) return kept;
     for (;;) {
       const loaded = await this.loadOnce(key, versions, load);
       if (loaded === undefined) return undefined;
       const seen = subjects;
       const unseen = loaded.subjects.filter((subject) => !seen.includes(subject));
-      if (unseen.length === 0) {
-        if (!versions.some(isChanging)) this.entries.set(key, { value: loaded.value, subjects, versions });
-        return loaded.value;
+      if (unseen.length === 0 && drops === this.drops) {
+        const found = { value: loaded.value, subjects, versions };
+        if (!versions.some(isChanging)) this.entries.set(key, found);
+        return found;
       }
       // A version counts only when it was read before what it vouches for.
       subjects = [...subjects, ...unseen];
-      versions = await this.read(subjects);
+      drops = this.drops;
+      versions = await this.versions.read(subjects);
     }
-  }
-
-  private async read(subjects: readonly Subject[]): Promise<readonly Version[]> {
-    const before = String(this.drops);
-    return [before, ...(await this.versions.read(subjects))];
   }
 
   /** Requests that have read the same versions share one load. */

@@ -3,6 +3,7 @@ import { InjectRepository } from '@nestjs/typeorm';
 import { type EntityManager, Repository } from 'typeorm';
 import type { Role, UserPrincipal } from '../principals/principal.js';
 import { User } from './user.entity.js';
+import type { UserLimits } from './user-limits.js';
 
 /** A user that may act now: neither disabled nor deleted, of a tenant that is not suspended. */
 export interface ActiveUser {
@@ -11,6 +12,7 @@ export interface ActiveUser {
   readonly tenantId: string;
   readonly email: string;
   readonly role: Role;
+  readonly limits: UserLimits;
   /** Sessions of an earlier epoch have ended. */
   readonly epoch: number;
 }
@@ -20,7 +22,7 @@ export interface UserWithPassword extends ActiveUser {
   readonly passwordHash: string | null;
 }
 
-const COLUMNS = `u.id, u.uid, u.tenant_id AS "tenantId", u.email, u.role, u.auth_epoch AS epoch`;
+const COLUMNS = `u.id, u.uid, u.tenant_id AS "tenantId", u.email, u.role, u.limits, u.auth_epoch AS epoch`;
 const ACTIVE = `
   FROM users u JOIN tenants t ON t.id = u.tenant_id
   WHERE u.disabled_at IS NULL AND u.deleted_at IS NULL AND t.suspended_at IS NULL`;

@@ -58,6 +58,7 @@ export class ApiKeyPrincipals {
           tenantId: key.tenantId,
           role: key.role,
           email: key.email,
+          limits: key.limits,
           credential: {
             kind: 'api-key',
             id: key.id,

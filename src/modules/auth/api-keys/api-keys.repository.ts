@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { UserLimits } from '../accounts/user-limits.js';
 import type { Permission } from '../principals/permissions.js';
 import type { Role } from '../principals/principal.js';
 
@@ -25,6 +26,7 @@ export interface UsableApiKey {
   readonly tenantId: string;
   readonly email: string;
   readonly role: Role;
+  readonly limits: UserLimits;
 }
 
 const COLUMNS = `id, name, prefix, scopes, expires_at AS "expiresAt", last_used_at AS "lastUsedAt", created_at AS "createdAt"`;
@@ -37,7 +39,7 @@ export class ApiKeysRepository {
   async findUsable(prefix: string): Promise<UsableApiKey | undefined> {
     const [key] = await this.database.query<UsableApiKey[]>(
       `SELECT k.id, k.sha256, k.scopes, k.expires_at AS "expiresAt", u.id AS "userId", u.uid AS "userUid",
-              u.tenant_id AS "tenantId", u.email, u.role
+              u.tenant_id AS "tenantId", u.email, u.role, u.limits
        FROM api_keys k
        JOIN users u ON u.tenant_id = k.tenant_id AND u.id = k.user_id
        JOIN tenants t ON t.id = u.tenant_id

@@ -17,6 +17,13 @@ export const AUDIT_ACTIONS = [
   'tenant.create',
   'tenant.change',
   'storage.credentials',
+  'grant.create',
+  'grant.revoke',
+  'token.mint',
+  'token.use',
+  'token.revoke',
+  'tokens.revoke',
+  'download.end',
   'file.verify',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

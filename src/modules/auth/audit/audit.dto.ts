@@ -21,7 +21,7 @@ export class AuditQuery extends PageQuery {
 
   /** @example user */
   @IsOptional()
-  @IsIn(['user', 'tenant', 'api-key', 'file'])
+  @IsIn(['user', 'tenant', 'api-key', 'file', 'token', 'download'])
   objectKind?: string;
 
   /** Together with objectKind. @example 7 */

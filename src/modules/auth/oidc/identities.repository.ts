@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
+import type { UserLimits } from '../accounts/user-limits.js';
 import type { Role } from '../principals/principal.js';
 
 /** A user by the name that an identity provider has for it. */
@@ -12,6 +13,7 @@ export interface KnownIdentity {
   readonly tenant: string;
   readonly email: string;
   readonly role: Role;
+  readonly limits: UserLimits;
   /** Neither disabled nor deleted, of a tenant that is not suspended. */
   readonly active: boolean;
   /** When the token was issued whose word on the role was the last one. */
@@ -37,7 +39,7 @@ export class IdentitiesRepository {
   /** From the primary (RULES 3.2). */
   async find({ issuer, subject }: Name): Promise<KnownIdentity | undefined> {
     const [identity] = await this.database.query<KnownIdentity[]>(
-      `SELECT u.id AS "userId", u.uid AS "userUid", u.tenant_id AS "tenantId", t.slug AS tenant, u.email, u.role,
+      `SELECT u.id AS "userId", u.uid AS "userUid", u.tenant_id AS "tenantId", t.slug AS tenant, u.email, u.role, u.limits,
               i.claims_at AS "claimsAt",
               u.disabled_at IS NULL AND u.deleted_at IS NULL AND t.suspended_at IS NULL AS active
        FROM user_identities i

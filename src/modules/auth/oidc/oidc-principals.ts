@@ -41,10 +41,10 @@ export class OidcPrincipals {
   private async load(identity: OidcIdentity, origin: Origin): Promise<Loaded<UserPrincipal> | undefined> {
     const user = await this.users.open(identity, origin);
     if (user?.active !== true) return undefined;
-    const { userId, userUid, tenantId, role, email } = user;
+    const { userId, userUid, tenantId, role, email, limits } = user;
     return {
       value: {
-        ...{ kind: 'user', userId, userUid, tenantId, role, email },
+        ...{ kind: 'user', userId, userUid, tenantId, role, email, limits },
         credential: { kind: 'oidc', issuer: identity.issuer },
       },
       subjects: [`user:${userId}`, `tenant:${tenantId}`],

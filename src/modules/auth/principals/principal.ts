@@ -1,3 +1,4 @@
+import type { UserLimits } from '../accounts/user-limits.js';
 import type { Permission } from './permissions.js';
 
 /** RULES 1.5: `operator` runs the installation and is admin of its tenant; `admin` has its tenant; `user` itself. */
@@ -36,6 +37,8 @@ export interface UserPrincipal {
   readonly tenantId: string;
   readonly role: Role;
   readonly email: string;
+  /** What differs from the installation's defaults. */
+  readonly limits: UserLimits;
   readonly credential: Credential;
 }
 

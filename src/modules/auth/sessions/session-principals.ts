@@ -57,6 +57,7 @@ export class SessionPrincipals {
           tenantId: user.tenantId,
           role: user.role,
           email: user.email,
+          limits: user.limits,
           credential: { kind: 'session', id: sessionId, epoch: session.epoch },
         },
         expiresAt: Date.parse(session.expiresAt),
