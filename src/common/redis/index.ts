@@ -1,3 +1,4 @@
+export * from './bucket-tag.js';
 export * from './lua-script.js';
 export * from './redis.module.js';
 export * from './redis-identity.js';
