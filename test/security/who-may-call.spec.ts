@@ -91,6 +91,10 @@ const unique = () => `t-${randomBytes(8).toString('hex')}`;
 
 const file = async ({ owner }: World): Promise<string> => (await owner.upload(randomBytes(10))).id;
 const user = async ({ seed, tenantId }: World): Promise<string> => (await seed.user(tenantId)).id;
+const downloadToken = async (world: World): Promise<string> => {
+  const answer = await world.owner.post(`/api/v1/files/${await file(world)}/tokens`, {});
+  return (answer.json as { id: string }).id;
+};
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
 /** Who gets which answer. A route without a row fails the test behind the table. */
@@ -225,6 +229,35 @@ const TABLE: readonly Row[] = [
     object: file,
     request: () => ({ method: 'POST' }),
     statuses: people(403, { admin: 200, operator: 404, foreignAdmin: 404 }),
+  },
+  {
+    route: 'post /api/v1/files/{id}/tokens',
+    scope: 'tokens',
+    object: file,
+    request: () => json({}),
+    statuses: ofOwner(201),
+  },
+  { route: 'get /api/v1/files/{id}/tokens', scope: 'tokens', object: file, statuses: ofOwner(200) },
+  {
+    route: 'delete /api/v1/files/{id}/tokens',
+    scope: 'tokens',
+    object: file,
+    request: remove,
+    statuses: ofOwner(204),
+  },
+  {
+    route: 'delete /api/v1/tokens/{id}',
+    scope: 'tokens',
+    object: downloadToken,
+    request: remove,
+    statuses: ofOwner(204),
+  },
+  { route: 'delete /api/v1/tokens', scope: 'tokens', request: remove, statuses: forKeys(204) },
+  {
+    route: 'delete /api/v1/users/{id}/tokens',
+    object: user,
+    request: remove,
+    statuses: people(403, { admin: 204, operator: 204, foreignAdmin: 404 }),
   },
   { route: 'get /download/{fileId}', scope: 'download', object: file, statuses: ofOwner(200) },
 ];

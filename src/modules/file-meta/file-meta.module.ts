@@ -12,6 +12,7 @@ import { FilesController } from './files/files.controller.js';
 import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
+import { LimitableFiles } from './files/limitable-files.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
 
@@ -20,7 +21,15 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
 @Module({
   imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
   controllers: [FilesController, VerifyFileController],
-  providers: [FileAccess, FilePublisher, FilesRepository, FilesService, Sweeper, VerifyFileService],
-  exports: [BlobsModule, FileAccess, FilePublisher],
+  providers: [
+    FileAccess,
+    FilePublisher,
+    FilesRepository,
+    FilesService,
+    LimitableFiles,
+    Sweeper,
+    VerifyFileService,
+  ],
+  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles],
 })
 export class FileMetaModule {}

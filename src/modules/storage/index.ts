@@ -12,6 +12,7 @@ export {
   credentialsUnavailable,
   insufficientStorage,
   isContentMissing,
+  notDeliverable,
 } from './storage.problems.js';
 export {
   type ObjectVerdict,
