@@ -13,14 +13,15 @@ const MAPPED = 0xffffn;
 
 /** The networks from which a token may be used. */
 export class AllowedAddresses {
-  private readonly networks = new BlockList();
+  /** One list each: in a common one `::/64` would take in all of IPv4, as mapped addresses. */
+  private readonly networks = { ipv4: new BlockList(), ipv6: new BlockList() };
 
   /** @param blocks as `normaliseBlock` gives them */
   constructor(readonly blocks: readonly string[]) {
     for (const block of blocks) {
       const [network = '', prefix] = block.split('/');
       const family = isIPv4(network) ? 'ipv4' : 'ipv6';
-      this.networks.addSubnet(network, prefix === undefined ? BITS[family] : Number(prefix), family);
+      this.networks[family].addSubnet(network, prefix === undefined ? BITS[family] : Number(prefix), family);
     }
   }
 
@@ -28,7 +29,7 @@ export class AllowedAddresses {
   include(address: string): boolean {
     // A zone says on which of our interfaces it is.
     const known = parseAddress(address.replace(/%.*$/, ''));
-    return known !== undefined && this.networks.check(textOf(known), known.family);
+    return known !== undefined && this.networks[known.family].check(textOf(known), known.family);
   }
 }
 
