@@ -4,6 +4,7 @@ import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { OperatorCheck } from '../../common/health/index.js';
 import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/throttling/index.js';
+import { CurrentLimits } from './accounts/current-limits.js';
 import { LimitedUsers } from './accounts/limited-users.js';
 import { Tenant } from './accounts/tenant.entity.js';
 import { TenantsController } from './accounts/tenants.controller.js';
@@ -56,7 +57,7 @@ const sessions = [
   { provide: SessionStore, useClass: RedisSessionStore },
 ];
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
-const accounts = [LimitedUsers, TenantsService, Turns, UsersRepository, UsersService];
+const accounts = [CurrentLimits, LimitedUsers, TenantsService, Turns, UsersRepository, UsersService];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
 const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
 const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];
@@ -81,6 +82,6 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
-  exports: [AuditTrail, LimitedUsers, OperatorCheck],
+  exports: [AuditTrail, CurrentLimits, LimitedUsers, OperatorCheck],
 })
 export class AuthModule {}

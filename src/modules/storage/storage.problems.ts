@@ -20,6 +20,11 @@ const credentialsUnavailableKind: ProblemKind = {
   status: 422,
   title: 'No credentials of the store can be given for these files',
 };
+const notDeliverableKind: ProblemKind = {
+  code: 'not-deliverable',
+  status: 422,
+  title: 'The file cannot be delivered under these limits',
+};
 
 /** The bytes are gone or are not the ones that were stored: nothing is sent under our validators. */
 export function contentMissing(cause: unknown): Problem {
@@ -45,4 +50,9 @@ export function rangeNotSatisfiable(size: number): Problem {
 /** @param detail why not */
 export function credentialsUnavailable(detail: string, cause?: unknown): Problem {
   return new Problem(credentialsUnavailableKind, { detail, ...(cause !== undefined && { cause }) });
+}
+
+/** @param detail which limit does not go together with what */
+export function notDeliverable(detail: string): Problem {
+  return new Problem(notDeliverableKind, { detail });
 }
