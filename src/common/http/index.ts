@@ -9,6 +9,7 @@ export * from './conditions.decorator.js';
 export { matchesTag } from './entity-tag.js';
 export * from './id-cursor.js';
 export * from './location.interceptor.js';
+export * from './nginx-instance.js';
 export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';

@@ -4,6 +4,7 @@ import { JwtModule } from '@nestjs/jwt';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { OperatorCheck } from '../../common/health/index.js';
 import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/throttling/index.js';
+import { CurrentLimits } from './accounts/current-limits.js';
 import { LimitedUsers } from './accounts/limited-users.js';
 import { ManagedUsers } from './accounts/managed-users.js';
 import { Tenant } from './accounts/tenant.entity.js';
@@ -59,6 +60,7 @@ const sessions = [
 ];
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
 const accounts = [
+  CurrentLimits,
   LimitedUsers,
   ManagedUsers,
   TenantsService,
@@ -91,6 +93,6 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
-  exports: [AuditTrail, LimitedUsers, OperatorCheck, UserTokens],
+  exports: [AuditTrail, CurrentLimits, LimitedUsers, OperatorCheck, UserTokens],
 })
 export class AuthModule {}

@@ -1,3 +1,4 @@
+export { CurrentLimits } from './accounts/current-limits.js';
 export { ensureFirstAccount, FirstAccountError } from './accounts/first-account.js';
 export { LimitedUsers } from './accounts/limited-users.js';
 export { Tenant } from './accounts/tenant.entity.js';

@@ -1,5 +1,5 @@
 export { ContentDigest, type ContentFacts } from './content-digest.js';
-export { chooseDelivery } from './delivery/choose-delivery.js';
+export { chooseDelivery, type DeliveryLimits } from './delivery/choose-delivery.js';
 export type { DeliveryRequest } from './delivery/delivery-request.js';
 export type { Delivery } from './delivery/delivery.js';
 export { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
@@ -21,5 +21,8 @@ export {
   verifyObject,
   type Verification,
 } from './verify-object.js';
+export type { Rate } from './shaping/allowance.js';
+export { type Shape, shaped } from './shaping/shaped.js';
+export { BURST, SEND_WITHIN, TokenBucket, type Turn } from './shaping/token-bucket.js';
 export { StorageModule } from './storage.module.js';
 export { type Volume, Volumes } from './volumes.js';

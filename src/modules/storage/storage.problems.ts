@@ -20,7 +20,6 @@ const credentialsUnavailableKind: ProblemKind = {
   status: 422,
   title: 'No credentials of the store can be given for these files',
 };
-
 const notDeliverableKind: ProblemKind = {
   code: 'not-deliverable',
   status: 422,
@@ -53,7 +52,7 @@ export function credentialsUnavailable(detail: string, cause?: unknown): Problem
   return new Problem(credentialsUnavailableKind, { detail, ...(cause !== undefined && { cause }) });
 }
 
-/** @param detail why not */
+/** @param detail which limit does not go together with what */
 export function notDeliverable(detail: string): Problem {
   return new Problem(notDeliverableKind, { detail });
 }

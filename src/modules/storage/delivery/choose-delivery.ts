@@ -9,7 +9,8 @@ import {
 import { preconditionFailed } from '../../../common/problems/index.js';
 import type { ObjectKey } from '../object-key.js';
 import { ObjectNotFound, type ObjectStore } from '../object-store.js';
-import { contentMissing, rangeNotSatisfiable } from '../storage.problems.js';
+import type { Shape } from '../shaping/shaped.js';
+import { contentMissing, notDeliverable, rangeNotSatisfiable } from '../storage.problems.js';
 import type { BucketVolume, FileVolume, Volume } from '../volumes.js';
 import { attachment } from './content-disposition.js';
 import type { Delivery } from './delivery.js';
@@ -23,6 +24,16 @@ export interface StoredObject<V extends Volume = Volume> {
   readonly key: ObjectKey;
 }
 
+/** What the caller may not have at full speed (RULES 5.2). */
+export interface DeliveryLimits {
+  /** Bytes per second of one transfer. */
+  readonly transferRate?: number | undefined;
+  /** Slows all transfers of the caller together: the application has to send it. */
+  readonly shape?: Shape | undefined;
+  /** Limited in any other way: a transfer that nobody here sees could not be counted. */
+  readonly limited?: boolean | undefined;
+}
+
 type Selection = Exclude<RangeSelection, { kind: 'unsatisfiable' }>;
 
 /**
@@ -32,15 +43,22 @@ type Selection = Exclude<RangeSelection, { kind: 'unsatisfiable' }>;
 const READ_ALIKE_BY_NGINX =
   /^bytes=(?:\d{1,18}-\d{0,18}|-\d{1,18})(?:,[ ]?(?:\d{1,18}-\d{0,18}|-\d{1,18}))*$/i;
 
+const NO_LIMITS_HERE =
+  'Downloads from this volume are redirected to its store, which cannot keep your limits.';
+
 /**
  * Judges the conditions (RFC 9110 §13.2.2), selects the ranges and chooses the way.
- * @throws Problem `precondition-failed` (412), `range-not-satisfiable` (416)
+ * @throws Problem `precondition-failed` (412), `range-not-satisfiable` (416); `not-deliverable` (422), before any condition is looked at
+ *   (RFC 9110 §13.2.1), for a limited caller on a volume whose bytes go past us
  */
 export function chooseDelivery(
   request: DeliveryRequest,
   representation: Representation,
   { volume, key }: StoredObject,
+  { transferRate, shape, limited: otherwise }: DeliveryLimits = {},
 ): Delivery {
+  const limited = transferRate !== undefined || shape !== undefined || otherwise === true;
+  if (limited && volume.delivery === 'redirect') throw notDeliverable(NO_LIMITS_HERE);
   switch (judgePreconditions(request, representation)) {
     case 'failed':
       throw preconditionFailed();
@@ -54,17 +72,33 @@ export function chooseDelivery(
   if (selection.kind === 'unsatisfiable') throw rangeNotSatisfiable(representation.size);
 
   const chosen =
-    volume.driver === 'fs'
-      ? fromFile(request, selection, representation, { volume, key })
-      : fromBucket(request, selection, representation, { volume, key });
-  if (chosen !== undefined) return chosen;
+    shape === undefined ? pastUs(request, selection, representation, { volume, key }, limited) : undefined;
+  if (chosen?.mode === 'redirect') return chosen;
+  if (chosen !== undefined) return { ...chosen, transferRate };
   const { store } = volume;
   return {
     mode: 'stream',
     representation,
     selection,
     open: (range, signal) => openContent(store, key, range, signal),
+    transferRate,
+    shape,
   };
+}
+
+type PastUs = Extract<Delivery, { mode: 'accel' | 'accel-s3' | 'redirect' }>;
+
+/** @returns undefined where the application has to send it */
+function pastUs(
+  request: DeliveryRequest,
+  selection: Selection,
+  representation: Representation,
+  { volume, key }: StoredObject,
+  limited: boolean,
+): PastUs | undefined {
+  return volume.driver === 'fs'
+    ? fromFile(request, selection, representation, { volume, key })
+    : fromBucket(request, selection, representation, { volume, key }, limited);
 }
 
 /** @throws Problem `content-missing` (502) also for an object that has gone since its size was looked at */
@@ -81,13 +115,12 @@ async function openContent(
   }
 }
 
-/** @returns undefined where the application has to send it */
 function fromFile(
   request: DeliveryRequest,
   selection: Selection,
   representation: Representation,
   object: StoredObject<FileVolume>,
-): Delivery | undefined {
+): PastUs | undefined {
   return object.volume.delivery === 'accel' && nginxWouldAgree(request, selection)
     ? { mode: 'accel', internalPath: internalPath(object, selection), representation }
     : undefined;
@@ -110,13 +143,14 @@ function internalPath({ volume, key }: StoredObject, selection: Selection): stri
   return `/_accel/${volume.name}/${way}/${key.split('/').map(encodeURIComponent).join('/')}`;
 }
 
-/** RULES 5.2. @returns undefined where the application has to send it */
+/** RULES 5.2. */
 function fromBucket(
   request: DeliveryRequest,
   selection: Selection,
   representation: Representation,
   { volume, key }: StoredObject<BucketVolume>,
-): Delivery | undefined {
+  limited: boolean,
+): PastUs | undefined {
   // A URL that is presigned for GET answers HEAD with 403; and there is nothing to fetch.
   if (request.head === true) return undefined;
   switch (volume.delivery) {
@@ -127,13 +161,13 @@ function fromBucket(
     case 'accel-s3':
       return proxied(volume, key, selection, representation);
     case 'auto':
-      return mayRedirect(request, selection)
+      return !limited && mayRedirect(request, selection)
         ? redirect(volume, key, representation)
         : proxied(volume, key, selection, representation);
   }
 }
 
-function redirect(volume: BucketVolume, key: ObjectKey, representation: Representation): Delivery {
+function redirect(volume: BucketVolume, key: ObjectKey, representation: Representation): PastUs {
   const { origin } = volume.publicUrls;
   const overrides = {
     contentDisposition: attachment(representation.filename),
@@ -148,7 +182,7 @@ function proxied(
   key: ObjectKey,
   selection: Selection,
   representation: Representation,
-): Delivery | undefined {
+): PastUs | undefined {
   if (selection.kind === 'ranges' && selection.ranges.length > 1) return undefined;
   return {
     mode: 'accel-s3',

@@ -1,13 +1,14 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { mergeAll, NEVER, type Observable, of, switchMap } from 'rxjs';
-import type { ByteRange } from '../../../common/http/index.js';
+import { type ByteRange, nginxInstanceOf } from '../../../common/http/index.js';
 import { chunksOf } from '../reusing-readable.js';
 import type { Delivery } from './delivery.js';
 import { contentRange, multipartRanges } from './multipart-ranges.js';
 import { proxyHeaders } from './proxy-headers.js';
 import { representationHeaders, validatorHeaders } from './representation-headers.js';
 import { sendBody } from './send-body.js';
+import { nginxLimit, paced, pacingHeaders } from './transfer-pace.js';
 
 type Stream = Extract<Delivery, { mode: 'stream' }>;
 
@@ -36,11 +37,16 @@ async function write(
     case 'accel':
       void reply.headers({
         ...representationHeaders(delivery.representation),
+        ...nginxLimit(delivery),
         'X-Accel-Redirect': delivery.internalPath,
       });
       return of(undefined);
     case 'accel-s3':
-      void reply.headers({ ...representationHeaders(delivery.representation), ...proxyHeaders(delivery) });
+      void reply.headers({
+        ...representationHeaders(delivery.representation),
+        ...nginxLimit(delivery),
+        ...proxyHeaders(delivery),
+      });
       return of(undefined);
     case 'redirect':
       void reply.status(302).headers({ Location: delivery.location, 'Cache-Control': 'private, no-store' });
@@ -59,7 +65,11 @@ interface StreamBody {
 }
 
 async function stream(delivery: Stream, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  void reply.headers(representationHeaders(delivery.representation));
+  const byNginx = nginxInstanceOf(request) !== undefined;
+  void reply.headers({
+    ...representationHeaders(delivery.representation),
+    ...(byNginx && pacingHeaders(delivery)),
+  });
   const { length, open } = bodyOf(delivery, reply);
   void reply.header('Content-Length', length);
   // One signal from the client's socket to the object store: when the client goes, the read ends.
@@ -80,7 +90,7 @@ async function stream(delivery: Stream, request: FastifyRequest, reply: FastifyR
   reply.hijack();
   reply.raw.writeHead(reply.statusCode, reply.getHeaders() as Record<string, string | number>);
   if (body === undefined) reply.raw.end();
-  else void send(reply, body);
+  else void send(reply, paced(body, delivery, byNginx, client.signal));
 }
 
 async function send(reply: FastifyReply, body: AsyncIterable<Buffer>): Promise<void> {
