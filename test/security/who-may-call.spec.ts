@@ -42,7 +42,7 @@ interface Row {
   readonly route: string;
   /** What an API key needs; without it keys are refused, as far as credentials matter at all. */
   readonly scope?: Scope;
-  /** Makes what the path names, anew for each caller: its id. */
+  /** Makes what the path names, anew for each caller: its id, or its ids with a slash between them. */
   readonly object?: (world: World, people: People) => Promise<string>;
   readonly request?: (world: World, person: Person, people: People) => Request | Promise<Request>;
   /** Callers lose their session by it: each row has people of its own. */
@@ -94,6 +94,14 @@ const user = async ({ seed, tenantId }: World): Promise<string> => (await seed.u
 const downloadToken = async (world: World): Promise<string> => {
   const answer = await world.owner.post(`/api/v1/files/${await file(world)}/tokens`, {});
   return (answer.json as { id: string }).id;
+};
+const grant = async (world: World): Promise<string> => {
+  const id = await file(world);
+  const answer = await world.owner.post(`/api/v1/files/${id}/grants`, {
+    role: 'user',
+    permission: 'download',
+  });
+  return `${id}/${(answer.json as { id: string }).id}`;
 };
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
@@ -216,6 +224,29 @@ const TABLE: readonly Row[] = [
     object: file,
     request: remove,
     statuses: ofOwner(204),
+  },
+  { route: 'get /api/v1/files/{id}/grants', scope: 'files:read', object: file, statuses: ofOwner(200) },
+  {
+    route: 'post /api/v1/files/{id}/grants',
+    scope: 'files:write',
+    object: file,
+    request: () => json({ role: 'user', permission: 'manage' }),
+    statuses: ofOwner(201),
+  },
+  {
+    route: 'delete /api/v1/files/{id}/grants/{grantId}',
+    scope: 'files:write',
+    object: grant,
+    request: remove,
+    // The grant is to the members of the tenant: they see the file.
+    statuses: { ...ofOwner(204), member: 403 },
+  },
+  {
+    route: 'post /api/v1/grants',
+    scope: 'files:write',
+    request: async (world) =>
+      json({ fileIds: [await file(world)], grants: [{ role: 'user', permission: 'manage' }] }),
+    statuses: ofOwner(200),
   },
   {
     route: 'post /api/v1/storage/credentials',
@@ -354,7 +385,8 @@ describe('who may call', () => {
     alter: (path: string) => string = (path) => path,
   ): Promise<Answer> => {
     const id = (await row.object?.(world, everyone)) ?? '';
-    const path = alter((row.route.split(' ')[1] ?? '').replace(/\{\w+\}/, id));
+    const ids = id.split('/');
+    const path = alter((row.route.split(' ')[1] ?? '').replace(/\{\w+\}/g, () => ids.shift() ?? ''));
     // Made again for a retry: what it names may be spent.
     return patiently(async () => {
       const request = await row.request?.(world, everyone[caller], everyone);
@@ -404,7 +436,7 @@ describe('who may call', () => {
         { Authorization: `Bearer ${world.owner.token ?? ''}`, 'X-API-Key': usual.ownerKey.api.apiKey },
       ];
       const everyone = await everybody(row);
-      const path = (row.route.split(' ')[1] ?? '').replace(/\{\w+\}/, NOBODYS);
+      const path = (row.route.split(' ')[1] ?? '').replace(/\{\w+\}/g, NOBODYS);
       for (const headers of wrong) {
         const request = (await row.request?.(world, everyone.anonymous, everyone)) ?? {};
         const { status } = await world.anonymous.send(path, {

@@ -2,7 +2,11 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule } from '../auth/index.js';
 import { StorageModule } from '../storage/index.js';
+import { BulkGrantsController } from './access/bulk-grants.controller.js';
 import { FileGrant } from './access/file-grant.entity.js';
+import { GrantsController } from './access/grants.controller.js';
+import { GrantsRepository } from './access/grants.repository.js';
+import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
 import { Sweeper } from './blobs/sweeper.js';
@@ -20,12 +24,14 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
 
 @Module({
   imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
-  controllers: [FilesController, VerifyFileController],
+  controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
   providers: [
     FileAccess,
     FilePublisher,
     FilesRepository,
     FilesService,
+    GrantsRepository,
+    GrantsService,
     LimitableFiles,
     Sweeper,
     VerifyFileService,
