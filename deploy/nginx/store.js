@@ -13,6 +13,8 @@ const KEPT = {
   date: true,
   'keep-alive': true,
   server: true,
+  // The store's own is hidden.
+  'set-cookie': true,
 };
 
 /**

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
-import { RedisUserBuckets } from '../../src/modules/downloads/bandwidth/redis-user-buckets.js';
+import { RedisBuckets } from '../../src/modules/downloads/bandwidth/redis-buckets.js';
 import { UserBandwidth } from '../../src/modules/downloads/bandwidth/user-bandwidth.js';
 import type { CurrentLimits } from '../../src/modules/auth/index.js';
 import type { DownloadConfig } from '../../src/common/config/config.js';
@@ -117,7 +117,7 @@ describe('UserBandwidth', () => {
     stack = await startStack({ dataDir, durable: false, parts: ['redis'] });
     const limits = { of: () => Promise.resolve({ userRate }) } as unknown as CurrentLimits;
     const config = { userRate: 0 } as DownloadConfig;
-    replicas = [0, 1].map(() => new UserBandwidth(new RedisUserBuckets(connect()), limits, config));
+    replicas = [0, 1].map(() => new UserBandwidth(new RedisBuckets(connect()), limits, config));
     await Promise.all(connections.map((redis) => new Promise((ready) => redis.once('ready', ready))));
   });
   afterAll(async () => {
@@ -128,7 +128,8 @@ describe('UserBandwidth', () => {
 
   const newUser = (rate: number) => {
     userRate = rate;
-    const user = { tenantId: '1', userId: String((users += 1)), rate };
+    const userId = String((users += 1));
+    const user = { subject: `user:${userId}`, user: { tenantId: '1', userId }, rate };
     return (replica: number) => {
       const bandwidth = replicas[replica];
       if (bandwidth === undefined) throw new Error('there are two');

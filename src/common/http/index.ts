@@ -14,5 +14,6 @@ export * from './page.dto.js';
 export * from './path-of.js';
 export * from './preconditions.js';
 export * from './route-metadata.js';
+export * from './selected-ranges.js';
 export * from './timestamp.js';
 export * from './watch-body.js';

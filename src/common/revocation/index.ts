@@ -1,3 +1,4 @@
+export { versionKey } from './redis-versions.js';
 export * from './revocation.module.js';
 export * from './revocations.js';
 export * from './revoking-transaction.js';

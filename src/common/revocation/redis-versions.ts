@@ -48,11 +48,13 @@ export class RedisVersions extends Versions {
 
   override async announce(subjects: readonly Subject[]): Promise<() => Promise<void>> {
     const nonce = CHANGING + newVersion();
-    await Promise.all(subjects.map((subject) => this.redis.set(keyOf(subject), nonce, 'EX', CHANGING_TTL)));
+    await Promise.all(
+      subjects.map((subject) => this.redis.set(versionKey(subject), nonce, 'EX', CHANGING_TTL)),
+    );
     return async () => {
       const next = newVersion();
       await Promise.all(
-        subjects.map((subject) => this.settle([keyOf(subject)], [nonce, next, VERSION_TTL, CHANGING])),
+        subjects.map((subject) => this.settle([versionKey(subject)], [nonce, next, VERSION_TTL, CHANGING])),
       );
     };
   }
@@ -75,7 +77,7 @@ export class RedisVersions extends Versions {
   private async fetch(subjects: readonly Subject[]): Promise<Version[]> {
     if (subjects.length === 0) return [];
     await this.identity.ensureKnown();
-    const keys = subjects.map(keyOf);
+    const keys = subjects.map(versionKey);
     const [versions, [role]] = await Promise.all([
       this.redis.mget(keys),
       this.redis.role() as Promise<[role: string]>,
@@ -96,7 +98,8 @@ export class RedisVersions extends Versions {
   }
 }
 
-function keyOf(subject: Subject): string {
+/** Where the version of a subject is kept: who acts on versions compares them in the same trip. */
+export function versionKey(subject: Subject): string {
   return `version:{${subject}}`;
 }
 

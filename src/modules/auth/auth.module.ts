@@ -23,7 +23,7 @@ import { ApiKeysService } from './api-keys/api-keys.service.js';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditService } from './audit/audit.service.js';
 import { AuditTrail } from './audit/audit-trail.js';
-import { Refusals } from './audit/refusals.js';
+import { CountedAudit } from './audit/counted-audit.js';
 import { WatchRefusals } from './audit/watch-refusals.js';
 import { LoginController } from './login/login.controller.js';
 import { LoginService } from './login/login.service.js';
@@ -71,7 +71,7 @@ const accounts = [
 ];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
 const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
-const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];
+const audit = [AuditService, AuditTrail, CountedAudit, WatchRefusals];
 const guards = [
   PrincipalResolver,
   { provide: ThrottleSubject, useClass: PrincipalThrottleSubject },
@@ -93,6 +93,14 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
-  exports: [AuditTrail, CurrentLimits, LimitedUsers, OperatorCheck, UserTokens],
+  exports: [
+    AuditTrail,
+    CountedAudit,
+    CurrentLimits,
+    LimitedUsers,
+    OperatorCheck,
+    PrincipalResolver,
+    UserTokens,
+  ],
 })
 export class AuthModule {}

@@ -1,10 +1,11 @@
-import { Controller, Get, Param, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Param, Res, UseInterceptors } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { AllowAnonymous, ApiProblems, BigIntIdPipe } from '../../common/http/index.js';
+import { ApiProblems, BigIntIdPipe, JudgesCredentials } from '../../common/http/index.js';
 import { RateLimit } from '../../common/throttling/index.js';
-import { Caller, type Principal, RequirePermission } from '../auth/index.js';
-import { type Delivery, DeliveryInterceptor, type DeliveryRequest } from '../storage/index.js';
-import { DeliveryConditions } from './delivery-request.decorator.js';
+import type { FastifyReply } from 'fastify';
+import { RequirePermission } from '../auth/index.js';
+import { type Delivery, DeliveryInterceptor } from '../storage/index.js';
+import { Download, type DownloadRequest } from './download-request.js';
 import { BINARY, DOWNLOAD_HEADERS } from './downloads.openapi.js';
 import { DownloadsService } from './downloads.service.js';
 
@@ -17,7 +18,7 @@ export class DownloadsController {
    * The bytes of a file, resumable by Range. HEAD answers with the same headers. A public file needs no credentials.
    */
   @Get(':fileId')
-  @AllowAnonymous()
+  @JudgesCredentials()
   @RequirePermission('download')
   // Its rate is part of the admission.
   @RateLimit('none')
@@ -53,11 +54,13 @@ export class DownloadsController {
   })
   @ApiResponse({ status: 304, description: 'The client has it already' })
   @ApiProblems(400, 401, 404, 410, 412, 416, 429, 502, 503)
-  downloadFile(
+  async downloadFile(
     @Param('fileId', BigIntIdPipe) fileId: string,
-    @Caller() caller: Principal,
-    @DeliveryConditions() request: DeliveryRequest,
+    @Download() request: DownloadRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<Delivery> {
-    return this.downloads.open(fileId, caller, request);
+    const { delivery, headers } = await this.downloads.open(fileId, request);
+    void reply.headers(headers);
+    return delivery;
   }
 }

@@ -1,74 +1,235 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import type { Principal } from '../auth/index.js';
-import { FileAccess, type StoredFile } from '../file-meta/index.js';
+import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
+import { selectionOf } from '../../common/http/index.js';
+import { Problem, unavailable } from '../../common/problems/index.js';
+import type { Resting } from '../../common/revocation/index.js';
+import { tooManyRequests } from '../../common/throttling/index.js';
+import { CountedAudit, setPrincipal } from '../auth/index.js';
+import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
+import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes } from '../storage/index.js';
+import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
+import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
+import { clientCookie, clientNames } from './admission/client-names.js';
+import { UserBandwidth } from './bandwidth/user-bandwidth.js';
+import type { Caller } from './callers/caller.js';
+import { Callers } from './callers/callers.js';
+import { judgeDownload } from './callers/judge-download.js';
+import type { DownloadRequest } from './download-request.js';
 import {
-  chooseDelivery,
-  contentMissing,
-  type Delivery,
-  type DeliveryRequest,
-  ObjectNotFound,
-  type Representation,
-  type Volume,
-  Volumes,
-} from '../storage/index.js';
+  isTokenInvalid,
+  prefetchRefused,
+  tokenExhausted,
+  tokenInvalid,
+  tooManyDownloads,
+} from './downloads.problems.js';
+import { representationOf } from './representation-of.js';
+import { StoredContents } from './stored-contents.js';
+import { OwnTransfers } from './transfers/own-transfers.js';
+import { PlannedTransfers } from './transfers/planned-transfers.js';
 
-/** The main job: who asks, may they, and how do the bytes get there. */
+/** What is answered, and what the client is told beside it. */
+export interface Opened {
+  readonly delivery: Delivery;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How often what was kept may turn out to be old (RULES 2.1). */
+const ATTEMPTS = 3;
+
+/** Milliseconds: a slot that is about to become free is waited for (RULES 2.1). */
+const SLOT_WAIT = 1_000;
+const SLOT_RETRY = 100;
+
+/** The main job: who asks, may they, how much, and how do the bytes get there. */
 @Injectable()
 export class DownloadsService {
+  private readonly isSecure: boolean;
+
   constructor(
+    private readonly callers: Callers,
     private readonly files: FileAccess,
     private readonly volumes: Volumes,
-  ) {}
+    private readonly contents: StoredContents,
+    private readonly admission: Admission,
+    private readonly planned: PlannedTransfers,
+    private readonly own: OwnTransfers,
+    private readonly bandwidth: UserBandwidth,
+    private readonly audit: CountedAudit,
+    private readonly throttle: ThrottleConfig,
+    http: HttpConfig,
+  ) {
+    this.isSecure = http.publicUrl.startsWith('https:');
+  }
 
   /**
-   * @throws Problem of `FileAccess.open` (401, 403, 404, 410) and of `chooseDelivery` (412, 416)
+   * Decides on what is kept in memory, and commits by one script that compares the versions of what was kept: when they differ,
+   * it is loaded anew. Whatever is refused is refused on what holds now.
+   * @throws Problem of `Callers.find` (400, 401, 403, 429), `judgeDownload` (401, 403, 404, 410), `chooseDelivery` (412, 416, 422);
+   * `prefetch-refused`, `token-exhausted` (403), `too-many-requests`, `too-many-downloads` (429), `content-missing` (502)
    */
-  async open(fileId: string, caller: Principal, request: DeliveryRequest): Promise<Delivery> {
-    const file = await this.files.open(fileId, caller, 'download');
+  async open(fileId: string, request: DownloadRequest): Promise<Opened> {
+    if (request.isPrefetch) throw prefetchRefused();
+    let chosen = this.recall(fileId, request);
+    let isCounted = false;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      if (chosen === undefined) {
+        chosen = await this.find(fileId, request, isCounted);
+        isCounted = true;
+      }
+      const opened = await this.commit(chosen, request, isCounted);
+      if (opened !== undefined) return opened;
+      chosen = undefined;
+    }
+    throw unavailable('Redis', new Error('versions change faster than they can be read'));
+  }
+
+  /** A decision on what is kept; undefined when something is not, and when it would be no. */
+  private recall(fileId: string, request: DownloadRequest): Chosen | undefined {
+    const caller = this.callers.recall(request.http);
+    const found = caller && this.files.recall(fileId, caller.value.principal);
+    if (caller === undefined || found === undefined) return undefined;
+    try {
+      return this.choose(fileId, caller, found, request);
+    } catch (error) {
+      if (error instanceof Problem) return undefined;
+      throw error;
+    }
+  }
+
+  /** A decision on what holds now. It is counted before anything is asked for: whoever makes up ids is refused like everybody. */
+  private async find(fileId: string, request: DownloadRequest, isCounted: boolean): Promise<Chosen> {
+    const caller = await this.callers.find(request.http);
+    setPrincipal(request.http, caller.value.principal);
+    if (!isCounted) {
+      const { names } = namesOf(caller.value, request);
+      const verdict = await this.admission.admit(this.look(caller.value, names));
+      if (verdict.kind !== 'admitted' && verdict.kind !== 'stale') throw this.refusal(verdict);
+    }
+    const found = await this.files.find(fileId, caller.value.principal);
+    try {
+      return this.choose(fileId, caller, found, request);
+    } catch (error) {
+      if (isTokenInvalid(error)) await this.callers.miss(request.http);
+      throw error;
+    }
+  }
+
+  private choose(
+    fileId: string,
+    caller: Resting<Caller>,
+    found: Resting<FileWithGrants> | undefined,
+    request: DownloadRequest,
+  ): Chosen {
+    const file = judgeDownload(fileId, caller.value, found?.value, request.address);
+    const representation = representationOf(file, caller.value.token?.filename);
     const volume = this.volumes.get(file.volume);
-    const delivery = chooseDelivery(request, representationOf(file), { volume, key: file.objectKey });
-    // A redirect needs no network: what is wrong with the object then, the store says itself.
-    if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') await requireContent(file, volume);
-    return delivery;
-  }
-}
-
-/**
- * Before any header is out, and for HEAD too: a blob that was lost or cut behind our back must not be sent, whole or in part,
- * under the tag of what it was.
- * @throws Problem `content-missing` (502)
- */
-async function requireContent(file: StoredFile, { store }: Volume): Promise<void> {
-  const size = await store.size(file.objectKey).catch((error: unknown) => {
-    throw error instanceof ObjectNotFound ? contentMissing(error) : error;
-  });
-  if (size !== file.size) {
-    throw contentMissing(
-      new Error(`${file.volume}/${file.objectKey} has ${size} bytes instead of ${file.size}`),
+    const delivery = chooseDelivery(
+      request.delivery,
+      representation,
+      { volume, key: file.objectKey },
+      this.limitsOf(caller.value, request),
     );
+    const selection = selectionOf(request.delivery, representation);
+    return { caller: caller.value, file, delivery, selection, versions: versionsOf([caller, found]) };
+  }
+
+  /** @returns undefined when the decision rests on what is no longer so */
+  private async commit(
+    chosen: Chosen,
+    request: DownloadRequest,
+    isCounted: boolean,
+  ): Promise<Opened | undefined> {
+    const { caller, file, delivery } = chosen;
+    setPrincipal(request.http, caller.principal);
+    // A redirect needs no network: what is wrong with the object then, the store says itself.
+    if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') {
+      await this.contents.require(file);
+    }
+    const { names, newCookie } = namesOf(caller, request);
+    const look = this.look(caller, names);
+    const transfer = this.planned.plan(chosen, request);
+    const verdict = await this.admit(
+      admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
+      request,
+    );
+    if (verdict.kind === 'stale') return undefined;
+    if (verdict.kind !== 'admitted') {
+      if (verdict.kind === 'token-invalid') await this.callers.miss(request.http);
+      throw this.refusal(verdict);
+    }
+    const { downloadId, isNew } = verdict;
+    if (isNew) this.noteUse(caller, request);
+    const headers: Record<string, string> = {};
+    if (downloadId !== undefined) headers['X-Download-Id'] = downloadId;
+    // Shared caches keep what is public together with its headers: a cookie in them would be everybody's.
+    if (isNew && transfer !== undefined && file.visibility !== 'public') {
+      headers['Set-Cookie'] = clientCookie(newCookie, file.id, this.isSecure);
+    }
+    return { headers, delivery: this.own.follow(delivery, transfer, downloadId, request.response) };
+  }
+
+  private noteUse({ token }: Caller, { address }: DownloadRequest): void {
+    if (token !== undefined) this.audit.tokenUse(token.minter, token.id, address);
+  }
+
+  /** A slot may become free any moment, for instance when the log line of a transfer that has just ended is read. */
+  private async admit(admission: AdmissionRequest, { response }: DownloadRequest): Promise<Verdict> {
+    const deadline = performance.now() + SLOT_WAIT;
+    for (;;) {
+      const verdict = await this.admission.admit(admission);
+      if (verdict.kind !== 'slots' || performance.now() >= deadline || response.destroyed) return verdict;
+      await sleep(SLOT_RETRY);
+    }
+  }
+
+  private limitsOf(
+    { limits, bandwidthSubject, principal }: Caller,
+    request: DownloadRequest,
+  ): DeliveryLimits {
+    const { transferRate, userRate: rate, limited } = limits;
+    const user = principal.kind === 'user' ? principal : undefined;
+    const slowed = rate > 0 ? this.bandwidth.shape({ subject: bandwidthSubject, user, rate }) : undefined;
+    return {
+      limited,
+      transferRate: transferRate > 0 ? transferRate : undefined,
+      shape: slowed ?? (isProbe(request.delivery) ? asItIs : undefined),
+    };
+  }
+
+  private look(caller: Caller, names: ClientNames): AdmissionRequest {
+    return lookAt(caller, names, this.throttle.downloads);
+  }
+
+  private refusal(verdict: Exclude<Verdict, { kind: 'admitted' | 'stale' }>): Problem {
+    switch (verdict.kind) {
+      case 'rate':
+        return tooManyRequests(`At most ${this.throttle.downloads} downloads in 60 s.`, {
+          retryAfter: Math.ceil(verdict.left / 1_000),
+          counter: 'downloads',
+          limit: this.throttle.downloads,
+          window: 60,
+        });
+      case 'slots':
+        return tooManyDownloads('Others of yours are still running: try again when one has ended.');
+      case 'connections':
+        return tooManyDownloads('This download has as many connections as it may have.');
+      case 'token-invalid':
+        return tokenInvalid('it has ended meanwhile');
+      case 'token-exhausted':
+        return tokenExhausted();
+    }
   }
 }
 
-/** Of the files that are kept in memory while their versions hold: a hot file's headers are made once. */
-const representations = new WeakMap<StoredFile, Representation>();
-
-/**
- * The validators are ours in every mode, from the content's hash and the file's birth: the content of a file never
- * changes, so a download resumes on any replica, from any copy.
- */
-function representationOf(file: StoredFile): Representation {
-  const known = representations.get(file);
-  if (known !== undefined) return known;
-  const representation = {
-    etag: `"${file.sha256}"`,
-    lastModified: file.createdAt,
-    filename: file.filename,
-    contentType: file.contentType,
-    size: file.size,
-    sha256: file.sha256,
-    public: file.visibility === 'public',
-    aliases: file.storeTags,
-  };
-  representations.set(file, representation);
-  return representation;
+function namesOf(caller: Caller, request: DownloadRequest): ReturnType<typeof clientNames> {
+  return clientNames({
+    subject: caller.subject,
+    address: request.address,
+    userAgent: request.userAgent,
+    cookies: request.cookies,
+  });
 }
+
+/** Probes are answered by the application (RULES 4.1). */
+const asItIs: Shape = (body) => body;

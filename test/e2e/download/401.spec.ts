@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { createKey } from '../../harness/accounts.js';
 import { expectProblem } from '../../harness/api.js';
 import { MODES, useWorld } from '../../harness/world.js';
 
@@ -31,10 +32,12 @@ describe.each(MODES)('GET /download/:fileId → 401 (%s)', (mode) => {
     expectProblem(await world.anonymous.download(file.id, { 'X-API-Key': 'x' }), 401, 'unauthenticated');
   });
 
-  it('a token in the query is not a credential', async () => {
+  it('a JWT or an API key in the query is no credential', async () => {
     const file = await world.owner.upload(randomBytes(10));
-    const answer = await world.anonymous.send(`/download/${file.id}?token=${world.owner.token ?? ''}`);
-    expectProblem(answer, 401, 'unauthenticated');
+    const { key } = await createKey(world.owner);
+    for (const text of [world.owner.token ?? '', key]) {
+      expectProblem(await world.anonymous.send(`/download/${file.id}?token=${text}`), 403, 'token-invalid');
+    }
   });
 
   it('after logout, at the next request', async () => {

@@ -4,8 +4,10 @@ import type { FileJson } from '../../harness/api.js';
 import type { Answer } from '../../harness/http.js';
 import { MODES, useWorld } from '../../harness/world.js';
 
-/** Of the connection or of one request, not of the answer. */
-const INCIDENTAL = new Set(['date', 'server', 'connection', 'keep-alive', 'x-request-id']);
+/** Of the connection, of one request or of one client, not of the answer. */
+const INCIDENTAL = new Set([
+  ...['date', 'server', 'connection', 'keep-alive', 'x-request-id', 'set-cookie', 'x-download-id'],
+]);
 
 /** What an answer says: headers in order of name, the boundary of a multipart body aside. */
 function said({ status, headers, body }: Answer): object {

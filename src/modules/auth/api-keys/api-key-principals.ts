@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { type Loaded, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { type Loaded, type Resting, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { CredentialMisses } from '../../../common/throttling/index.js';
 import { invalidCredentials } from '../auth.problems.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -28,15 +28,25 @@ export class ApiKeyPrincipals {
 
   /** @throws Problem `unauthenticated` (401); `too-many-requests` (429) where too many come from that are nobody's */
   async resolve(text: string, ip: string): Promise<UserPrincipal> {
+    return (await this.find(text, ip)).value;
+  }
+
+  /** As `resolve`, with the versions. */
+  async find(text: string, ip: string): Promise<Resting<UserPrincipal>> {
     const prefix = prefixOf(text);
     if (prefix === undefined) throw invalidCredentials('not an API key');
     const sha256 = hashApiKey(text);
-    const known = await this.cache.get(sha256, [], () => this.load(prefix, sha256, ip));
+    const known = await this.cache.find(sha256, [], () => this.load(prefix, sha256, ip));
     if (known === undefined) throw invalidCredentials('no such API key, or revoked, or no such user');
-    if (known.expiresAt !== null && known.expiresAt <= new Date()) {
-      throw invalidCredentials('the API key has expired');
-    }
-    return known.principal;
+    if (isOver(known.value)) throw invalidCredentials('the API key has expired');
+    return { ...known, value: known.value.principal };
+  }
+
+  /** What is kept of a key; whether it still is so is for who compares the versions. */
+  recall(text: string): Resting<UserPrincipal> | undefined {
+    const known = this.cache.recall(hashApiKey(text));
+    if (known === undefined || isOver(known.value)) return undefined;
+    return { subjects: known.subjects, versions: known.versions, value: known.value.principal };
   }
 
   private async load(prefix: string, sha256: string, ip: string): Promise<Loaded<KnownKey> | undefined> {
@@ -71,4 +81,8 @@ export class ApiKeyPrincipals {
       subjects: [`user:${key.userId}`, `tenant:${key.tenantId}`],
     };
   }
+}
+
+function isOver({ expiresAt }: KnownKey): boolean {
+  return expiresAt !== null && expiresAt <= new Date();
 }

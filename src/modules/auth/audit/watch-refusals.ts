@@ -5,7 +5,7 @@ import { problemOf } from '../../../common/problems/index.js';
 import { originOf } from '../principals/actor.js';
 import { principalOf } from '../principals/request-principal.js';
 import { isInAudit } from './problems-in-audit.js';
-import { Refusals } from './refusals.js';
+import { CountedAudit } from './counted-audit.js';
 
 /** Statuses that tell of somebody who may not do what they asked for. */
 const REFUSED = new Set([401, 403]);
@@ -15,7 +15,7 @@ const REFUSED = new Set([401, 403]);
 export class WatchRefusals implements OnModuleInit {
   constructor(
     private readonly host: HttpAdapterHost,
-    private readonly refusals: Refusals,
+    private readonly refusals: CountedAudit,
   ) {}
 
   /** Fastify gives its hooks to the routes when it is ready: also to those that are registered by now. */
@@ -34,7 +34,9 @@ export class WatchRefusals implements OnModuleInit {
     const route = `${request.method} ${request.routeOptions.url ?? ''}`;
     const refusal = { code: problem.kind.code, route };
     const principal = principalOf(request);
-    if (principal.kind === 'user') this.refusals.ofUser(principal, originOf(request), refusal);
-    else this.refusals.ofAnonymous(originOf(request), refusal);
+    if (principal.kind !== 'user') this.refusals.ofAnonymous(originOf(request), refusal);
+    else if (principal.credential.kind === 'token') {
+      this.refusals.ofToken(principal, originOf(request), refusal);
+    } else this.refusals.ofUser(principal, originOf(request), refusal);
   }
 }

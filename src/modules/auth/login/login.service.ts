@@ -4,7 +4,7 @@ import { type ActiveUser, UsersRepository } from '../accounts/users.repository.j
 import type { AuditedUser } from '../audit/audit-event.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { inAudit } from '../audit/problems-in-audit.js';
-import { Refusals } from '../audit/refusals.js';
+import { CountedAudit } from '../audit/counted-audit.js';
 import { invalidRefreshToken, wrongLogin } from '../auth.problems.js';
 import { PasswordHasher } from '../passwords/password-hasher.js';
 import type { Actor, Origin } from '../principals/actor.js';
@@ -27,7 +27,7 @@ export class LoginService {
     private readonly accessTokens: AccessTokens,
     private readonly refreshTokens: RefreshTokens,
     private readonly audit: AuditTrail,
-    private readonly refusals: Refusals,
+    private readonly refusals: CountedAudit,
   ) {}
 
   /** @throws Problem `unauthenticated` (401), the same and after the same work whatever is wrong */

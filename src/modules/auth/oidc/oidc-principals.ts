@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Loaded, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { type Loaded, type Resting, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { invalidCredentials } from '../auth.problems.js';
 import type { Origin } from '../principals/actor.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -29,11 +29,16 @@ export class OidcPrincipals {
    * `identity-not-accepted` (403); `dependency-unavailable` (503) when the provider cannot be asked for its key
    */
   async resolve(token: string, origin: Origin): Promise<UserPrincipal> {
+    return (await this.find(token, origin)).value;
+  }
+
+  /** As `resolve`, with the versions. */
+  async find(token: string, origin: Origin): Promise<Resting<UserPrincipal>> {
     const identity = await this.tokens.verify(token);
     const { issuer, subject, role, issuedAt } = identity;
     // With the time: each token has its word on the role, once.
     const key = JSON.stringify([issuer, subject, issuedAt.getTime(), role]);
-    const user = await this.cache.get(key, [], () => this.load(identity, origin));
+    const user = await this.cache.find(key, [], () => this.load(identity, origin));
     if (user === undefined) throw invalidCredentials('no such user or tenant, or disabled');
     return user;
   }

@@ -13,7 +13,7 @@ export class PrincipalGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const use = CREDENTIALS.of(context);
-    if (use === 'ignored') return true;
+    if (use === 'ignored' || use === 'judged') return true;
     const principal = await this.resolver.resolve(request);
     if (principal.kind === 'anonymous' && use !== 'optional') throw unauthenticated();
     setPrincipal(request, principal);

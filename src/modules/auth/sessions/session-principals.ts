@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Loaded, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { type Loaded, type Resting, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { invalidCredentials } from '../auth.problems.js';
 import { UsersRepository } from '../accounts/users.repository.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -28,16 +28,27 @@ export class SessionPrincipals {
 
   /** @throws Problem `unauthenticated` (401) for a token that does not hold, or whose session or user does not */
   async resolve(token: string, ip: string): Promise<UserPrincipal> {
+    return (await this.find(token, ip)).value;
+  }
+
+  /** As `resolve`, with the versions. */
+  async find(token: string, ip: string): Promise<Resting<UserPrincipal>> {
     const claims = this.tokens.verify(token);
-    const { userId, userUid, tenantId, sessionId } = claims;
-    const known = await this.cache.get(
-      `${sessionId} ${userId} ${userUid} ${tenantId}`,
-      [`user:${userId}`, `tenant:${tenantId}`],
+    const known = await this.cache.find(
+      keyOf(claims),
+      [`user:${claims.userId}`, `tenant:${claims.tenantId}`],
       () => this.load(claims, ip),
     );
     if (known === undefined) throw invalidCredentials('no such session, or no such user, or disabled');
-    if (known.expiresAt <= Date.now()) throw invalidCredentials('the session is over');
-    return known.principal;
+    if (isOver(known.value)) throw invalidCredentials('the session is over');
+    return { ...known, value: known.value.principal };
+  }
+
+  /** What is kept of the session of a token that holds; whether it still is so is for who compares the versions. @throws as `resolve` */
+  recall(token: string): Resting<UserPrincipal> | undefined {
+    const known = this.cache.recall(keyOf(this.tokens.verify(token)));
+    if (known === undefined || isOver(known.value)) return undefined;
+    return { subjects: known.subjects, versions: known.versions, value: known.value.principal };
   }
 
   private async load(
@@ -65,4 +76,12 @@ export class SessionPrincipals {
       subjects: [`user:${user.id}`, `tenant:${user.tenantId}`],
     };
   }
+}
+
+function keyOf({ sessionId, userId, userUid, tenantId }: AccessClaims): string {
+  return `${sessionId} ${userId} ${userUid} ${tenantId}`;
+}
+
+function isOver({ expiresAt }: KnownSession): boolean {
+  return expiresAt <= Date.now();
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { type Subject, VersionedCache, Versions } from '../../../common/revocation/index.js';
+import { type Resting, type Subject, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { forbidden, type Principal, unauthenticated } from '../../auth/index.js';
 import { decide, type FileAction, givers, rightEnds } from '../access/decide.js';
 import { fileGone, fileNotFound } from '../file-meta.problems.js';
@@ -46,25 +46,19 @@ export class FileAccess {
     action: FileAction,
     now: Date,
   ): Promise<FileWithGrants> {
-    const found = await this.find(id, caller);
-    const decision = found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, now);
-    if (found !== undefined && decision === 'allowed') return found;
-    switch (decision) {
-      case 'gone':
-        throw fileGone();
-      case 'forbidden':
-        throw caller.kind === 'anonymous' ? unauthenticated() : forbidden();
-      default:
-        throw caller.kind === 'anonymous' ? unauthenticated() : fileNotFound();
-    }
+    return judge((await this.find(id, caller))?.value, caller, action, now);
+  }
+
+  /** What is kept of a file and its grants; whether it still is so is for who compares the versions. */
+  recall(id: string, caller: Principal): Resting<FileWithGrants> | undefined {
+    return this.cache.recall(keyOf(id, caller));
   }
 
   /** The facts, not the decision: what expires is judged at each request (RULES 3.2). */
-  private find(id: string, caller: Principal): Promise<FileWithGrants | undefined> {
-    const user = caller.kind === 'user' ? caller : undefined;
+  find(id: string, caller: Principal): Promise<Resting<FileWithGrants> | undefined> {
     const subjects: Subject[] = [`file:${id}`];
-    if (user !== undefined) subjects.push(`tenant:${user.tenantId}`);
-    return this.cache.get(`${id} ${user?.userId ?? ''} ${user?.role ?? ''}`, subjects, async () => {
+    if (caller.kind === 'user') subjects.push(`tenant:${caller.tenantId}`);
+    return this.cache.find(keyOf(id, caller), subjects, async () => {
       const value = await this.files.findForCaller(id, caller);
       if (value === undefined) return undefined;
       const { file, grants } = value;
@@ -72,5 +66,28 @@ export class FileAccess {
       const behind = givers(caller, file, grants).map((giver): Subject => `user:${giver}`);
       return { value, subjects: [`file:${id}`, `tenant:${file.tenantId}`, ...behind] };
     });
+  }
+}
+
+function keyOf(id: string, caller: Principal): string {
+  return caller.kind === 'user' ? `${id} ${caller.userId} ${caller.role}` : id;
+}
+
+/** @throws what `FileAccess.open` throws */
+export function judge(
+  found: FileWithGrants | undefined,
+  caller: Principal,
+  action: FileAction,
+  now: Date,
+): FileWithGrants {
+  const decision = found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, now);
+  if (found !== undefined && decision === 'allowed') return found;
+  switch (decision) {
+    case 'gone':
+      throw fileGone();
+    case 'forbidden':
+      throw caller.kind === 'anonymous' ? unauthenticated() : forbidden();
+    default:
+      throw caller.kind === 'anonymous' ? unauthenticated() : fileNotFound();
   }
 }

@@ -4,7 +4,7 @@ import { DatabaseConnectionError } from '../../src/common/database/deadline-clie
 import type { AuditEvent } from '../../src/modules/auth/audit/audit-event.js';
 import type { AuditTrail } from '../../src/modules/auth/audit/audit-trail.js';
 import { CountedEvents } from '../../src/modules/auth/audit/counted-events.js';
-import { Refusals } from '../../src/modules/auth/audit/refusals.js';
+import { CountedAudit } from '../../src/modules/auth/audit/counted-audit.js';
 import type { UserPrincipal } from '../../src/modules/auth/index.js';
 
 /** Stands for a PostgreSQL that can be away, or slow, at will. */
@@ -50,13 +50,13 @@ const refusal = { code: 'unauthenticated', route: 'GET /x' };
 
 describe('refusals', () => {
   let audit: FakeAuditTrail;
-  let refusals: Refusals;
+  let refusals: CountedAudit;
 
   beforeEach(() => {
     Logger.overrideLogger(false);
     vi.useFakeTimers({ now: Date.UTC(2027, 0, 1) });
     audit = new FakeAuditTrail();
-    refusals = new Refusals(audit as unknown as AuditTrail);
+    refusals = new CountedAudit(audit as unknown as AuditTrail);
   });
   afterEach(async () => {
     audit.failure = undefined;

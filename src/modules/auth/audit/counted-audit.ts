@@ -29,12 +29,12 @@ export interface Refusal {
 }
 
 /**
- * Refusals of callers that are known are written one by one; those of anonymous callers are counted per minute and source, so
+ * What happens too often to be written by itself. Refusals of callers that are known are written one by one; those of anonymous callers are counted per minute and source, so
  * that nobody fills the table who needs no account for it (RULES 9). Whatever the number, they take one connection each.
  */
 @Injectable()
-export class Refusals implements OnApplicationShutdown {
-  private readonly logger = new Logger(Refusals.name);
+export class CountedAudit implements OnApplicationShutdown {
+  private readonly logger = new Logger(CountedAudit.name);
   private readonly counted = new CountedEvents(MAX_COUNTED);
   private readonly waiting: AuditEvent[] = [];
   private writing: Promise<void> | undefined;
@@ -70,6 +70,28 @@ export class Refusals implements OnApplicationShutdown {
       outcome: 'refused',
       ip: addressBlock(ip),
       detail: { ...detail },
+    });
+  }
+
+  /** Of who came with a download token, which needs no account: counted with its minter. */
+  ofToken(minter: UserPrincipal, { ip }: Origin, detail: Refusal): void {
+    this.counted.add({
+      action: 'refusal',
+      outcome: 'refused',
+      user: minter,
+      ip: addressBlock(ip),
+      detail: { ...detail },
+    });
+  }
+
+  /** A download that a token has opened. */
+  tokenUse(minter: UserPrincipal, tokenId: string, ip: string): void {
+    this.counted.add({
+      action: 'token.use',
+      outcome: 'ok',
+      user: minter,
+      object: { kind: 'token', id: tokenId },
+      ip: addressBlock(ip),
     });
   }
 

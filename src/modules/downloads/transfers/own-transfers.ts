@@ -1,0 +1,54 @@
+import type { ServerResponse } from 'node:http';
+import { Injectable, Logger } from '@nestjs/common';
+import type { Delivery } from '../../storage/index.js';
+import { Admission, type EndedTransfer, type NewTransfer } from '../admission/admission.js';
+import { ProcessInstance } from './process-instance.js';
+
+/** Tells how the transfers ended that this process sends to its clients itself. */
+@Injectable()
+export class OwnTransfers {
+  private readonly logger = new Logger(OwnTransfers.name);
+
+  constructor(
+    private readonly admission: Admission,
+    private readonly instance: ProcessInstance,
+  ) {}
+
+  /** @returns the delivery, followed if nobody else tells of its end */
+  follow(
+    delivery: Delivery,
+    transfer: NewTransfer | undefined,
+    downloadId: string | undefined,
+    response: ServerResponse,
+  ): Delivery {
+    if (transfer?.instance !== this.instance.id || delivery.mode !== 'stream') return delivery;
+    const written = { bytes: 0 };
+    response.once('close', () => {
+      this.tell({
+        transfer: transfer.id,
+        instance: transfer.instance,
+        downloadId,
+        bytes: written.bytes,
+        completed: response.writableFinished,
+      });
+    });
+    const { shape } = delivery;
+    return { ...delivery, shape: (body, signal) => count(shape?.(body, signal) ?? body, written) };
+  }
+
+  private tell(ended: EndedTransfer): void {
+    this.admission.end([ended]).catch((error: unknown) => {
+      // Its time runs out, then: nothing is lost but that.
+      this.logger.warn(`the end of a transfer is not told: ${String(error)}`);
+    });
+  }
+}
+
+async function* count(body: AsyncIterable<Buffer>, written: { bytes: number }): AsyncGenerator<Buffer, void> {
+  for await (const chunk of body) {
+    const { length } = chunk;
+    yield chunk;
+    // Asked for more: the chunk is written.
+    written.bytes += length;
+  }
+}
