@@ -138,7 +138,7 @@ describe.each(MODES)('GET /download/:fileId?token= (%s)', (mode: Mode) => {
     begun.cut();
     // Somebody else, who was sent the same link.
     expectProblem(await redeem(token, { 'User-Agent': 'another' }), 403, 'token-exhausted');
-    expectProblem(await redeem(token, { 'User-Agent': 'another' }, 'HEAD'), 403, 'token-exhausted');
+    expect((await redeem(token, { 'User-Agent': 'another' }, 'HEAD')).status).toBe(403);
     expectProblem(
       await redeem(token, { 'User-Agent': 'another', Range: 'bytes=5-' }),
       403,
@@ -204,7 +204,7 @@ describe.each(MODES)('GET /download/:fileId?token= (%s)', (mode: Mode) => {
     expect((await redeem(token, {}, 'HEAD')).status).toBe(200);
     const { id } = grant.json as { id: string };
     expect((await world.owner.delete(`/api/v1/files/${file.id}/grants/${id}`)).status).toBe(204);
-    expectProblem(await redeem(token, {}, 'HEAD').then(() => redeem(token)), 403, 'token-invalid');
+    expectProblem(await redeem(token), 403, 'token-invalid');
     const user = `/api/v1/users/${manager.id}`;
     const other = await world.member.upload(randomBytes(100));
     const own = await mint({}, world.member, other.id);
@@ -242,8 +242,7 @@ describe.each(MODES)('GET /download/:fileId?token= (%s)', (mode: Mode) => {
       const token = await mint({ maxDownloads: 1 });
       const url = `${origin}${pathOf(token)}`;
       const path = join(folder, `curl-${mode}`);
-      await run('curl', ['-sS', '--max-filesize', '100', '-o', path, url]).catch(() => undefined);
-      await run('sh', ['-c', `curl -sS '${url}' | head -c 1000000 > '${path}'`]).catch(() => undefined);
+      await run('sh', ['-c', `curl -sS '${url}' | head -c 1000000 > '${path}'`]);
       await run('curl', ['-sSf', '-C', '-', '-o', path, url]);
       expect(await fetched(`curl-${mode}`)).toBe(true);
     });
