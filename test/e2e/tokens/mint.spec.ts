@@ -145,9 +145,9 @@ describe('POST /api/v1/files/:id/tokens', () => {
       allowedIps: '',
       filename: '',
     });
-    const key_ = await createKey(world.owner, ['tokens']);
-    const byKey = await mint(world.anonymous.withKey(key_.key), file.id);
-    expect(await hashOf(byKey.id)).toMatchObject({ key: key_.id });
+    const minterKey = await createKey(world.owner, ['tokens']);
+    const byKey = await mint(world.anonymous.withKey(minterKey.key), file.id);
+    expect(await hashOf(byKey.id)).toMatchObject({ key: minterKey.id });
     for (const index of ['tokens:file:*', 'tokens:minter:*']) {
       for (const name of await world.seed.redis.keys(index)) {
         expect(await world.seed.redis.pttl(name), name).toBeGreaterThan(0);
