@@ -17,6 +17,8 @@ const OF_THE_STACK = [
   'REDIS_URL',
   'JWT_SECRET_FILE',
   'VOLUMES',
+  'NGINX_ACCESS_LOG',
+  'NGINX_STATUS_URL',
 ];
 
 /**

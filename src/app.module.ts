@@ -12,6 +12,7 @@ import { AuthModule } from './modules/auth/index.js';
 import { DownloadsModule } from './modules/downloads/index.js';
 import { FileMetaModule } from './modules/file-meta/index.js';
 import { StorageModule } from './modules/storage/index.js';
+import { TokensModule } from './modules/tokens/index.js';
 import { UploadsModule } from './modules/uploads/index.js';
 
 @Module({})
@@ -27,6 +28,7 @@ export class AppModule {
         HealthModule.forRoot([AuthModule, StorageModule]),
         AuthModule,
         FileMetaModule,
+        TokensModule,
         UploadsModule,
         DownloadsModule,
       ],

@@ -15,6 +15,7 @@ import { localVolume } from './volumes.mjs';
  * @property {NodeJS.ProcessEnv} given what the caller and the user have set
  * @property {string} jwtSecretFile
  * @property {Record<string, string>} s3 variables of a store that belongs to the stack; the user's own go before them
+ * @property {Record<string, string>} nginx variables of the nginx in front; none when it is not one of the parts
  */
 
 /** For the starter only; the application has no use for the first account's password. */
@@ -81,6 +82,7 @@ export function applicationEnvironment(plan) {
   env.HOST = '127.0.0.1';
   env.DATABASE_URL = plan.databaseUrl;
   env.REDIS_URL = plan.redisUrl;
+  Object.assign(env, plan.nginx);
   return env;
 }
 

@@ -13,9 +13,10 @@ const FOLDER = join(ROOT, 'deploy/nginx');
  * Writes what nginx needs to fetch blobs from stores, beside nginx.conf.
  * @param {ReadonlyMap<string, import('./volumes.mjs').ProxiedStore>} stores by volume
  * @param {string} prefix nginx's own folder
+ * @param {string} maxConnections of one logical download
  * @returns {Record<string, string>} for the placeholders of nginx.conf.template; empty texts where there is no store
  */
-export function storeDirectives(stores, prefix) {
+export function storeDirectives(stores, prefix, maxConnections) {
   if (stores.size === 0) return { NGINX_MODULES: '', STORES: '', STORE_LOCATION: '' };
   const module = findNginxJs();
   if (module === undefined) {
@@ -60,10 +61,18 @@ export function storeDirectives(stores, prefix) {
     }),
     { mode: 0o600 },
   );
+  const location = join(prefix, 'store-location.conf');
+  writeFileSync(
+    location,
+    renderTemplate(readFileSync(join(FOLDER, 'store-location.conf.template'), 'utf8'), {
+      DOWNLOAD_MAX_CONNECTIONS: maxConnections,
+    }),
+    { mode: 0o600 },
+  );
   return {
     NGINX_MODULES: `load_module "${module}";`,
     STORES: `include "${pathInConfig(config, prefix)}";`,
-    STORE_LOCATION: `include "${pathInConfig(join(FOLDER, 'store-location.conf'), prefix)}";`,
+    STORE_LOCATION: `include "${pathInConfig(location, prefix)}";`,
   };
 }
 

@@ -14,17 +14,28 @@ import { hasIpv6 } from './ports.mjs';
  * @typedef {object} NginxPlan
  * @property {string} dataDir
  * @property {number} publicPort
+ * @property {number} statusPort where it answers heartbeats, on loopback
  * @property {readonly number[]} appPorts of the application's replicas
  * @property {ReadonlyMap<string, string>} volumeRoots absolute folders of the blobs that nginx sends itself, by volume
  * @property {ReadonlyMap<string, import('./volumes.mjs').ProxiedStore>} stores from which nginx fetches blobs, by volume
  * @property {number} uploadMaxSize bytes of the largest file
+ * @property {number} maxConnections of one logical download
  * @property {import('./certificates.mjs').Certificates | undefined} certificates undefined: it speaks HTTP
  */
 
 const TEMPLATE = join(ROOT, 'deploy/nginx/nginx.conf.template');
+const NEW_INSTANCE = join(ROOT, 'deploy/nginx/new-instance.sh');
 
 /** Bytes that boundaries, part headers and fields may add to a file: as the application has it. */
 const FORM_OVERHEAD = 64 * 1024;
+
+/**
+ * @param {string} dataDir
+ * @returns {string} the log that the application follows
+ */
+export function accessLogOf(dataDir) {
+  return join(dataDir, 'nginx/access.log');
+}
 
 /**
  * A socket each for IPv4 and IPv6: one for both would show IPv4 clients by mapped addresses (::ffff:10.0.0.1).
@@ -46,10 +57,12 @@ function listenDirectives(port, { ipv6, tls }) {
 export async function nginxSpec({
   dataDir,
   publicPort,
+  statusPort,
   appPorts,
   volumeRoots,
   stores,
   uploadMaxSize,
+  maxConnections,
   certificates,
 }) {
   const prefix = join(dataDir, 'nginx');
@@ -60,9 +73,11 @@ export async function nginxSpec({
   writeFileSync(
     config,
     renderTemplate(readFileSync(TEMPLATE, 'utf8'), {
-      ...storeDirectives(stores, prefix),
+      ...storeDirectives(stores, prefix, String(maxConnections)),
       NGINX_USER_DIRECTIVE: process.getuid?.() === 0 ? 'user root;' : '',
       NGINX_PREFIX: pathInConfig(prefix, prefix),
+      STATUS_PORT: String(statusPort),
+      DOWNLOAD_MAX_CONNECTIONS: String(maxConnections),
       PUBLIC_LISTEN: listenDirectives(publicPort, { ipv6: await hasIpv6(), tls: certificates !== undefined }),
       PUBLIC_CERTIFICATE:
         certificates === undefined
@@ -81,15 +96,15 @@ export async function nginxSpec({
     }),
     { mode: 0o600 },
   );
-  const file = requireProgram('nginx');
   // -e: without it nginx first tries the system's log, which an ordinary user may not write.
-  const args = ['-p', `${prefix}/`, '-c', config, '-e', 'stderr'];
-  const test = await runChild(file, [...args, '-t', '-q'], { cwd: prefix });
+  const nginx = [requireProgram('nginx'), '-p', `${prefix}/`, '-c', config, '-e', 'stderr'];
+  const args = [NEW_INSTANCE, join(prefix, 'instance.conf'), ...nginx];
+  const test = await runChild('/bin/sh', [...args, '-t', '-q'], { cwd: prefix });
   if (test.code !== 0)
     throw new SaidError(`nginx refuses ${config}, made from ${TEMPLATE}:\n${test.output.trim()}`);
   return {
     name: 'nginx',
-    command: { file, args, env: process.env, cwd: prefix },
+    command: { file: '/bin/sh', args, env: process.env, cwd: prefix },
     deathSignal: 'TERM',
     logFile,
     tellingLogs: [logFile, join(prefix, 'error.log')],

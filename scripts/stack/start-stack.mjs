@@ -7,7 +7,7 @@ import { ensureCertificates } from './certificates.mjs';
 import { openDataFolder } from './data-folder.mjs';
 import { migrate } from './migrate.mjs';
 import { minioSpec, minioVariables } from './minio.mjs';
-import { nginxSpec } from './nginx.mjs';
+import { accessLogOf, nginxSpec } from './nginx.mjs';
 import { freePort } from './ports.mjs';
 import { databaseUrlOf, ensureCluster, postgresSpec } from './postgres.mjs';
 import { redisSpec, redisUrlOf } from './redis.mjs';
@@ -72,8 +72,19 @@ import { accelRoots, proxiedStores } from './volumes.mjs';
  * @property {() => Promise<void>} stop in order: applications, nginx, Redis, PostgreSQL; again and again is allowed
  */
 
-/** As the application has it; bytes. */
+/** As the application has them; bytes, and connections of one download. */
 const DEFAULT_UPLOAD_MAX_SIZE = 5 * 2 ** 30;
+const DEFAULT_MAX_CONNECTIONS = 16;
+
+/**
+ * @param {string | undefined} text
+ * @returns {number} a wrong one is the application's to refuse, which names the variable
+ */
+function connectionsOf(text) {
+  const connections = Number(text);
+  const isRight = Number.isInteger(connections) && connections >= 1 && connections <= 65_535;
+  return isRight ? connections : DEFAULT_MAX_CONNECTIONS;
+}
 
 /** Everything that a local stack is made of. */
 const ALL_PARTS = /** @type {const} */ (['postgres', 'redis', 'nginx', 'app']);
@@ -182,6 +193,8 @@ export async function startStack(options) {
     const minioPlan = ownStore
       ? { dataDir, port: await freePort(), password: secrets.ensure('minio-password').value, certificates }
       : undefined;
+    const wanted = (/** @type {PartName} */ name) => wantedParts.includes(name);
+    const statusPort = await freePort();
     const databaseUrl = options.databaseUrl ?? databaseUrlOf(postgresPlan);
     const redisUrl = options.redisUrl ?? redisUrlOf(redisPlan);
     const env = applicationEnvironment({
@@ -194,6 +207,9 @@ export async function startStack(options) {
       given: { ...process.env, ...options.env },
       jwtSecretFile: secrets.pathOf('jwt-secret'),
       s3: minioPlan === undefined ? {} : minioVariables(minioPlan),
+      nginx: wanted('nginx')
+        ? { NGINX_ACCESS_LOG: accessLogOf(dataDir), NGINX_STATUS_URL: loopbackUrl(statusPort) }
+        : {},
     });
     if (env.JWT_SECRET_FILE === secrets.pathOf('jwt-secret')) secrets.ensure('jwt-secret');
 
@@ -208,10 +224,12 @@ export async function startStack(options) {
       const spec = await nginxSpec({
         dataDir,
         publicPort,
+        statusPort,
         appPorts,
         volumeRoots: accelRoots(env),
         stores: proxiedStores(env),
         uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
+        maxConnections: connectionsOf(env.DOWNLOAD_MAX_CONNECTIONS),
         certificates,
       });
       return parts.start('nginx', spec, signal);
@@ -230,7 +248,6 @@ export async function startStack(options) {
       );
       return startReplicas(specs, (spec) => parts.start('app', spec, signal, { restart }));
     };
-    const wanted = (/** @type {PartName} */ name) => wantedParts.includes(name);
     const [postgres, redis, minio, nginx] = await Promise.all([
       wanted('postgres') && options.databaseUrl === undefined ? step('postgres', startPostgres) : undefined,
       wanted('redis') && options.redisUrl === undefined ? step('redis', startRedis) : undefined,

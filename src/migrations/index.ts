@@ -8,6 +8,8 @@ import { AuditLog1763700500000 } from './1763700500000-audit-log.js';
 import { RemovedObjects1763700650000 } from './1763700650000-removed-objects.js';
 import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
 import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
+import { GrantLists1763700750000 } from './1763700750000-grant-lists.js';
+import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -20,4 +22,6 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   StoreTags1763700600000,
   RemovedObjects1763700650000,
   BlobTrash1763700700000,
+  GrantLists1763700750000,
+  TokenEpochs1763700800000,
 ];

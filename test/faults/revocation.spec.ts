@@ -58,6 +58,13 @@ describe('revocation on two replicas', () => {
     for (let index = 0; index < 4; index += 1) expect((await ask(index)).status).toBe(200);
   };
 
+  /** @returns the id of the grant */
+  const give = async (by: Api, fileId: string, to: SeededUser, permission: string): Promise<string> => {
+    const answer = await by.post(`/api/v1/files/${fileId}/grants`, { userId: to.id, permission });
+    expect(answer.status, answer.text).toBe(201);
+    return (answer.json as { id: string }).id;
+  };
+
   interface Way {
     readonly name: string;
     /** What both replicas keep, how it is revoked, and what the next request is answered. */
@@ -152,6 +159,83 @@ describe('revocation on two replicas', () => {
         return {
           ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
           revoke: (index) => user.via(replica(index)).patch(`/api/v1/files/${id}`, { visibility: 'private' }),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+    {
+      name: 'a grant, by revoking it',
+      prepare: async () => {
+        const { user } = await someone();
+        const { account, user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        const grantId = await give(user, id, account, 'download');
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => user.via(replica(index)).delete(`/api/v1/files/${id}/grants/${grantId}`),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+    {
+      name: 'a grant to a role, by revoking it',
+      prepare: async () => {
+        const { user } = await someone();
+        const { user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        const made = await user.post(`/api/v1/files/${id}/grants`, { role: 'user', permission: 'download' });
+        const { id: grantId } = made.json as { id: string };
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => user.via(replica(index)).delete(`/api/v1/files/${id}/grants/${grantId}`),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+    {
+      name: 'a grant, by losing the role by which its giver gave it',
+      prepare: async () => {
+        const { user } = await someone();
+        const giver = await seed.user(tenantId, 'admin');
+        const { account, user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        await give(await login(giver), id, account, 'download');
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => admin(index).patch(`/api/v1/users/${giver.id}`, { role: 'user' }),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+    {
+      name: 'a grant, by taking from its giver the right to manage the file',
+      prepare: async () => {
+        const { user } = await someone();
+        const { account: manager, user: giver } = await someone();
+        const { account, user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        const grantId = await give(user, id, manager, 'manage');
+        await give(giver, id, account, 'download');
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => user.via(replica(index)).delete(`/api/v1/files/${id}/grants/${grantId}`),
+          refused: [404, 'file-not-found'],
+        };
+      },
+    },
+    {
+      name: 'a grant, by the role of the admin by whom its giver manages the file',
+      prepare: async () => {
+        const { user } = await someone();
+        const giversGiver = await seed.user(tenantId, 'admin');
+        const { account: manager, user: giver } = await someone();
+        const { account, user: reader } = await someone();
+        const { id } = await user.upload(randomBytes(10));
+        await give(await login(giversGiver), id, manager, 'manage');
+        await give(giver, id, account, 'download');
+        return {
+          ask: (index) => reader.via(replica(index)).send(`/api/v1/files/${id}`),
+          revoke: (index) => admin(index).patch(`/api/v1/users/${giversGiver.id}`, { role: 'user' }),
           refused: [404, 'file-not-found'],
         };
       },

@@ -298,7 +298,7 @@ describe.skipIf(!HAS_MINIO).each(DELIVERIES)('an S3 store that fails (%s)', (del
       }, 1_500);
       const since = performance.now();
       await expect(downloading).rejects.toThrow(/aborted|ECONNRESET|hang up/);
-      // Ours, and nginx's (deploy/nginx/store-location.conf).
+      // Ours, and nginx's (deploy/nginx/store-location.conf.template).
       expect(performance.now() - since).toBeLessThan(delivery === 'stream' ? 15_000 : 40_000);
     },
   );

@@ -12,6 +12,15 @@ export interface SeededUser {
   readonly tenantId: string;
 }
 
+/** A transaction of a test that others wait for. */
+export interface HeldLock {
+  /** Resolves when somebody waits for what it has locked. */
+  untilWaitedFor(): Promise<void>;
+  query(text: string, values: unknown[]): Promise<void>;
+  /** Commits it. */
+  release(): Promise<void>;
+}
+
 /** Writes to the database what has no route yet, or what a test must not go through a route for. */
 export class Seed {
   private constructor(
@@ -90,19 +99,36 @@ export class Seed {
    * which $1 is the user, is committed when it waits for the row.
    */
   async overtake<T>(userId: string, change: string, request: () => Promise<T>): Promise<T> {
-    const client = await this.database.connect();
+    const held = await this.hold('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId]);
     try {
-      await client.query('BEGIN');
-      await client.query('SELECT FROM users WHERE id = $1 FOR UPDATE', [userId]);
-      const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       const answer = request();
-      await this.untilBlockedBy(rows[0]?.pid ?? 0);
-      await client.query(change, [userId]);
-      await client.query('COMMIT');
-      return await answer;
+      await held.untilWaitedFor();
+      await held.query(change, [userId]);
+      return await held.release().then(() => answer);
     } finally {
-      client.release();
+      await held.release();
     }
+  }
+
+  /** Keeps the lock that the query takes until it is released. */
+  async hold(query: string, values: unknown[]): Promise<HeldLock> {
+    const client = await this.database.connect();
+    await client.query('BEGIN');
+    await client.query(query, values);
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+    let isReleased = false;
+    return {
+      untilWaitedFor: () => this.untilBlockedBy(rows[0]?.pid ?? 0),
+      query: async (text, parameters) => {
+        await client.query(text, parameters);
+      },
+      release: async () => {
+        if (isReleased) return;
+        isReleased = true;
+        await client.query('COMMIT');
+        client.release();
+      },
+    };
   }
 
   private async untilBlockedBy(pid: number): Promise<void> {
@@ -159,21 +185,24 @@ export class Seed {
     return { id: row?.id ?? '', email, password, tenantId };
   }
 
+  /** By the owner, or by whom it is said. */
   async grant(
     fileId: string,
     subject: { userId: string } | { role: Role },
     permission: 'download' | 'manage',
     expiresAt: Date | null = null,
+    grantedBy: string | null = null,
   ): Promise<void> {
     await this.query(
       `INSERT INTO file_grants (tenant_id, file_id, user_id, role, permission, expires_at, granted_by)
-       SELECT tenant_id, id, $2, $3, $4, $5, owner_id FROM files WHERE id = $1`,
+       SELECT tenant_id, id, $2, $3, $4, $5, coalesce($6, owner_id) FROM files WHERE id = $1`,
       [
         fileId,
         'userId' in subject ? subject.userId : null,
         'role' in subject ? subject.role : null,
         permission,
         expiresAt,
+        grantedBy,
       ],
     );
     await this.changed(`file:${fileId}`);

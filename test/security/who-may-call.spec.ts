@@ -42,7 +42,7 @@ interface Row {
   readonly route: string;
   /** What an API key needs; without it keys are refused, as far as credentials matter at all. */
   readonly scope?: Scope;
-  /** Makes what the path names, anew for each caller: its id. */
+  /** Makes what the path names, anew for each caller: its id, or its ids with a slash between them. */
   readonly object?: (world: World, people: People) => Promise<string>;
   readonly request?: (world: World, person: Person, people: People) => Request | Promise<Request>;
   /** Callers lose their session by it: each row has people of its own. */
@@ -91,6 +91,18 @@ const unique = () => `t-${randomBytes(8).toString('hex')}`;
 
 const file = async ({ owner }: World): Promise<string> => (await owner.upload(randomBytes(10))).id;
 const user = async ({ seed, tenantId }: World): Promise<string> => (await seed.user(tenantId)).id;
+const downloadToken = async (world: World): Promise<string> => {
+  const answer = await world.owner.post(`/api/v1/files/${await file(world)}/tokens`, {});
+  return (answer.json as { id: string }).id;
+};
+const grant = async (world: World): Promise<string> => {
+  const id = await file(world);
+  const answer = await world.owner.post(`/api/v1/files/${id}/grants`, {
+    role: 'user',
+    permission: 'download',
+  });
+  return `${id}/${(answer.json as { id: string }).id}`;
+};
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
 /** Who gets which answer. A route without a row fails the test behind the table. */
@@ -213,6 +225,29 @@ const TABLE: readonly Row[] = [
     request: remove,
     statuses: ofOwner(204),
   },
+  { route: 'get /api/v1/files/{id}/grants', scope: 'files:read', object: file, statuses: ofOwner(200) },
+  {
+    route: 'post /api/v1/files/{id}/grants',
+    scope: 'files:write',
+    object: file,
+    request: () => json({ role: 'user', permission: 'manage' }),
+    statuses: ofOwner(201),
+  },
+  {
+    route: 'delete /api/v1/files/{id}/grants/{grantId}',
+    scope: 'files:write',
+    object: grant,
+    request: remove,
+    // The grant is to the members of the tenant: they see the file.
+    statuses: { ...ofOwner(204), member: 403 },
+  },
+  {
+    route: 'post /api/v1/grants',
+    scope: 'files:write',
+    request: async (world) =>
+      json({ fileIds: [await file(world)], grants: [{ role: 'user', permission: 'manage' }] }),
+    statuses: ofOwner(200),
+  },
   {
     route: 'post /api/v1/storage/credentials',
     scope: 'storage:credentials',
@@ -225,6 +260,35 @@ const TABLE: readonly Row[] = [
     object: file,
     request: () => ({ method: 'POST' }),
     statuses: people(403, { admin: 200, operator: 404, foreignAdmin: 404 }),
+  },
+  {
+    route: 'post /api/v1/files/{id}/tokens',
+    scope: 'tokens',
+    object: file,
+    request: () => json({}),
+    statuses: ofOwner(201),
+  },
+  { route: 'get /api/v1/files/{id}/tokens', scope: 'tokens', object: file, statuses: ofOwner(200) },
+  {
+    route: 'delete /api/v1/files/{id}/tokens',
+    scope: 'tokens',
+    object: file,
+    request: remove,
+    statuses: ofOwner(204),
+  },
+  {
+    route: 'delete /api/v1/tokens/{id}',
+    scope: 'tokens',
+    object: downloadToken,
+    request: remove,
+    statuses: ofOwner(204),
+  },
+  { route: 'delete /api/v1/tokens', scope: 'tokens', request: remove, statuses: forKeys(204) },
+  {
+    route: 'delete /api/v1/users/{id}/tokens',
+    object: user,
+    request: remove,
+    statuses: people(403, { admin: 204, operator: 204, foreignAdmin: 404 }),
   },
   { route: 'get /download/{fileId}', scope: 'download', object: file, statuses: ofOwner(200) },
 ];
@@ -321,7 +385,8 @@ describe('who may call', () => {
     alter: (path: string) => string = (path) => path,
   ): Promise<Answer> => {
     const id = (await row.object?.(world, everyone)) ?? '';
-    const path = alter((row.route.split(' ')[1] ?? '').replace(/\{\w+\}/, id));
+    const ids = id.split('/');
+    const path = alter((row.route.split(' ')[1] ?? '').replace(/\{\w+\}/g, () => ids.shift() ?? ''));
     // Made again for a retry: what it names may be spent.
     return patiently(async () => {
       const request = await row.request?.(world, everyone[caller], everyone);
@@ -371,7 +436,7 @@ describe('who may call', () => {
         { Authorization: `Bearer ${world.owner.token ?? ''}`, 'X-API-Key': usual.ownerKey.api.apiKey },
       ];
       const everyone = await everybody(row);
-      const path = (row.route.split(' ')[1] ?? '').replace(/\{\w+\}/, NOBODYS);
+      const path = (row.route.split(' ')[1] ?? '').replace(/\{\w+\}/g, NOBODYS);
       for (const headers of wrong) {
         const request = (await row.request?.(world, everyone.anonymous, everyone)) ?? {};
         const { status } = await world.anonymous.send(path, {

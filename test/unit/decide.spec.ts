@@ -5,7 +5,9 @@ import {
   type Decision,
   type FileAction,
   type FileFacts,
+  givers,
   type GrantFacts,
+  type MemberFacts,
   rightEnds,
 } from '../../src/modules/file-meta/access/decide.js';
 
@@ -43,13 +45,20 @@ const file = (facts: Partial<FileFacts> = {}): FileFacts => ({
   deletedAt: null,
   ...facts,
 });
+const member = (userId: string, role: Role = 'user', grants: readonly GrantFacts[] = []): MemberFacts => ({
+  userId,
+  role,
+  grants,
+});
 const grant = (facts: Partial<GrantFacts>): GrantFacts => ({
   userId: null,
   role: null,
   permission: 'download',
   expiresAt: null,
+  giver: member('10'),
   ...facts,
 });
+const manage = (facts: Partial<GrantFacts>): GrantFacts => grant({ permission: 'manage', ...facts });
 
 /** Decisions on read, download, manage, in this order. */
 function decisions(caller: Principal, facts: FileFacts, grants: readonly GrantFacts[] = []): Decision[] {
@@ -127,6 +136,159 @@ describe('decide: state × caller', () => {
   });
 });
 
+/** Givers of a grant on the owner's file, and what each may give (RULES 1.7). */
+const GIVERS: readonly (readonly [string, MemberFacts, { download: boolean; manage: boolean }])[] = (() => {
+  const all = { download: true, manage: true };
+  const download = { download: true, manage: false };
+  const none = { download: false, manage: false };
+  const admin = member('31', 'admin');
+  const formerAdmin = member('32');
+  const managing = (facts: Partial<GrantFacts>): MemberFacts =>
+    member('30', 'user', [manage({ userId: '30', ...facts })]);
+  return [
+    ['the owner', member('10'), all],
+    ['an admin', admin, all],
+    ['an operator', member('33', 'operator'), all],
+    ['somebody without a right', member('30'), none],
+    ['who was an admin', formerAdmin, none],
+    ['who manages it, by the owner', managing({}), download],
+    ['who manages it, by an admin', managing({ giver: admin }), download],
+    ['who manages it for a while', managing({ expiresAt: FUTURE }), download],
+    ['who manages it by its role', member('30', 'user', [manage({ role: 'user' })]), download],
+    ['who managed it until now', managing({ expiresAt: NOW }), none],
+    ['who manages it by who was an admin', managing({ giver: formerAdmin }), none],
+    ['who manages it by somebody who only manages it', managing({ giver: managing({}) }), none],
+    ['who may download it', member('30', 'user', [grant({ userId: '30' })]), none],
+    ['to whom somebody else’s grant was counted', member('30', 'user', [manage({ userId: '34' })]), none],
+    ['whose role has another grant', member('30', 'user', [manage({ role: 'admin' })]), none],
+    ['an admin now who also managed it', member('30', 'admin', [manage({ expiresAt: PAST })]), all],
+  ];
+})();
+
+describe('decide: givers', () => {
+  it.each(GIVERS)('a grant by %s', (_name, giver, may) => {
+    expect(decisions(MEMBER, file(), [grant({ userId: '11', giver })])).toEqual(
+      may.download ? READER : HIDDEN,
+    );
+    expect(decisions(MEMBER, file(), [manage({ userId: '11', giver })])).toEqual(may.manage ? ALL : HIDDEN);
+  });
+
+  it('one that counts is enough', () => {
+    const lapsed = grant({ userId: '11', giver: member('30') });
+    expect(decisions(MEMBER, file(), [lapsed, grant({ role: 'user' })])).toEqual(READER);
+    expect(decisions(MEMBER, file(), [manage({ role: 'user' }), lapsed])).toEqual(ALL);
+  });
+
+  it('who manages by a grant may not let others manage; the owner and admins may', () => {
+    const administer = (caller: Principal, grants: GrantFacts[], facts: Partial<FileFacts> = {}) =>
+      decide(caller, file(facts), grants, 'administer', NOW);
+    expect(administer(MEMBER, [manage({ userId: '11' })])).toBe('forbidden');
+    expect(administer(MEMBER, [manage({ userId: '11' })], { visibility: 'tenant' })).toBe('forbidden');
+    expect(administer(MEMBER, [])).toBe('hidden');
+    for (const caller of [OWNER, ADMIN, OPERATOR]) {
+      expect(administer(caller, [])).toBe('allowed');
+      expect(administer(caller, [], { expiresAt: PAST })).toBe('allowed');
+      expect(administer(caller, [], { deletedAt: PAST })).toBe('gone');
+    }
+  });
+});
+
+describe('decide: every combination', () => {
+  const FULL = 3;
+  /** Name, principal, what it may at least do by itself, and the subjects of grants that it is. */
+  const callers: [string, Principal, number, readonly string[]][] = [
+    ['owner', OWNER, FULL, ['role user']],
+    ['member', MEMBER, 0, ['member', 'role user']],
+    ['admin', ADMIN, FULL, ['role admin']],
+    ['operator', OPERATOR, FULL, []],
+    ['foreign', FOREIGN, -1, []],
+    ['foreign admin', FOREIGN_ADMIN, -1, []],
+    ['foreign operator', FOREIGN_OPERATOR, -1, []],
+    ['foreign, with the member’s id', user('11', 'user', '2'), -1, []],
+    ['anonymous', ANONYMOUS, 0, []],
+  ];
+  const subjects: Record<string, Partial<GrantFacts>> = {
+    member: { userId: '11' },
+    'role user': { role: 'user' },
+    'somebody else': { userId: '99' },
+    'role admin': { role: 'admin' },
+  };
+  const states: [string, Partial<FileFacts>][] = [
+    ['live', {}],
+    ['ending', { expiresAt: FUTURE }],
+    ['expired', { expiresAt: PAST }],
+    ['deleted', { deletedAt: PAST }],
+  ];
+  const ends: [Date | null, boolean][] = [
+    [null, true],
+    [FUTURE, true],
+    [PAST, false],
+  ];
+  const needs: Record<FileAction, number> = { read: 1, download: 1, manage: 2, administer: FULL };
+
+  it.each(callers)('%s', (_name, caller, byItself, concerned) => {
+    let combinations = 0;
+    for (const visibility of ['private', 'tenant', 'public'] as const)
+      for (const [state, facts] of states)
+        for (const [subject, to] of Object.entries(subjects))
+          for (const permission of ['download', 'manage'] as const)
+            for (const [expiresAt, isLive] of ends)
+              for (const [giverName, giver, may] of GIVERS)
+                for (const action of ['read', 'download', 'manage', 'administer'] as const) {
+                  const open = { private: 0, tenant: caller.kind === 'anonymous' ? 0 : 1, public: 1 }[
+                    visibility
+                  ];
+                  const counts = concerned.includes(subject) && isLive && may[permission];
+                  const level =
+                    byItself < 0
+                      ? 0
+                      : Math.max(byItself, open, counts ? { download: 1, manage: 2 }[permission] : 0);
+                  const gone =
+                    state === 'deleted' || (state === 'expired' && (level < 2 || action === 'download'));
+                  const expected =
+                    level === 0 ? 'hidden' : gone ? 'gone' : level < needs[action] ? 'forbidden' : 'allowed';
+                  const given = grant({ ...to, permission, expiresAt, giver });
+                  expect(
+                    decide(caller, file({ visibility, ...facts }), [given], action, NOW),
+                    [visibility, state, subject, permission, String(expiresAt), giverName, action].join(', '),
+                  ).toBe(expected);
+                  combinations += 1;
+                }
+    expect(combinations).toBe(3 * 4 * 4 * 2 * 3 * GIVERS.length * 4);
+  });
+});
+
+describe('givers', () => {
+  const by = (giver: MemberFacts, more: Partial<GrantFacts> = {}): GrantFacts =>
+    grant({ userId: '11', giver, ...more });
+  const manager = (giver: MemberFacts): MemberFacts =>
+    member('30', 'user', [manage({ userId: '30', giver }), manage({ role: 'user', giver })]);
+
+  it.each<[string, Principal, GrantFacts[], string[]]>([
+    ['the owner depends on nobody', OWNER, [by(member('31', 'admin'))], []],
+    ['an admin depends on nobody', ADMIN, [by(member('31', 'admin'))], []],
+    ['nor do the anonymous', ANONYMOUS, [by(member('31', 'admin'))], []],
+    ['who has it from the owner depends on nobody else', MEMBER, [by(member('10'))], []],
+    ['on an admin who gave it', MEMBER, [by(member('31', 'admin'))], ['31']],
+    ['on each once', MEMBER, [by(member('31')), by(member('31'), { permission: 'manage' })], ['31']],
+    ['on who manages it by the owner', MEMBER, [by(manager(member('10')))], ['30']],
+    [
+      'on who manages it, and on the admin by whom',
+      MEMBER,
+      [by(manager(member('31', 'admin')))],
+      ['30', '31'],
+    ],
+    [
+      'on an admin, and not on how that one managed it before',
+      MEMBER,
+      [by({ ...manager(member('31', 'admin')), role: 'admin' })],
+      ['30'],
+    ],
+  ])('%s', (_name, caller, grants, expected) => {
+    expect(givers(caller, file(), grants).toSorted()).toEqual(expected);
+  });
+});
+
 describe('rightEnds', () => {
   const at = (minutes: number): Date => new Date(NOW.getTime() + minutes * 60_000);
   const file = (more: Partial<FileFacts> = {}): FileFacts => ({
@@ -137,13 +299,11 @@ describe('rightEnds', () => {
     deletedAt: null,
     ...more,
   });
-  const toMember = (expiresAt: Date | null, more: Partial<GrantFacts> = {}): GrantFacts => ({
-    userId: '11',
-    role: null,
-    permission: 'download',
-    expiresAt,
-    ...more,
-  });
+  const toMember = (expiresAt: Date | null, more: Partial<GrantFacts> = {}): GrantFacts =>
+    grant({ userId: '11', expiresAt, ...more });
+  /** Who manages the file until then. */
+  const manager = (until: Date | null, giver = member('10')): MemberFacts =>
+    member('30', 'user', [manage({ userId: '30', expiresAt: until, giver })]);
 
   it.each<[string, Principal, FileFacts, GrantFacts[], Date | null]>([
     ['the owner, without an end', OWNER, file(), [], null],
@@ -177,6 +337,41 @@ describe('rightEnds', () => {
     ],
     ['one that is over already', MEMBER, file(), [toMember(at(5)), toMember(PAST)], at(5)],
     ['a grant of somebody else', MEMBER, file(), [toMember(at(5)), toMember(at(9), { userId: '99' })], at(5)],
+    [
+      'a grant whose giver manages until sooner',
+      MEMBER,
+      file(),
+      [toMember(at(5), { giver: manager(at(3)) })],
+      at(3),
+    ],
+    [
+      'a grant whose giver manages until later',
+      MEMBER,
+      file(),
+      [toMember(at(5), { giver: manager(at(7)) })],
+      at(5),
+    ],
+    [
+      'a grant without an end, whose giver manages by two grants',
+      MEMBER,
+      file(),
+      [
+        toMember(null, {
+          giver: member('30', 'user', [
+            manage({ userId: '30', expiresAt: at(2) }),
+            manage({ role: 'user', expiresAt: at(4) }),
+          ]),
+        }),
+      ],
+      at(4),
+    ],
+    [
+      'a grant of a giver who manages no more beside one that ends',
+      MEMBER,
+      file(),
+      [toMember(null, { giver: manager(PAST) }), toMember(at(6), { userId: null, role: 'user' })],
+      at(6),
+    ],
     ['a grant that ends after the file', MEMBER, file({ expiresAt: at(4) }), [toMember(at(5))], at(4)],
     ['a grant that ends before the file', MEMBER, file({ expiresAt: at(6) }), [toMember(at(5))], at(5)],
     ['anybody, of a public file', { kind: 'anonymous' }, file({ visibility: 'public' }), [], null],

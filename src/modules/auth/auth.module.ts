@@ -6,11 +6,13 @@ import { OperatorCheck } from '../../common/health/index.js';
 import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/throttling/index.js';
 import { CurrentLimits } from './accounts/current-limits.js';
 import { LimitedUsers } from './accounts/limited-users.js';
+import { ManagedUsers } from './accounts/managed-users.js';
 import { Tenant } from './accounts/tenant.entity.js';
 import { TenantsController } from './accounts/tenants.controller.js';
 import { TenantsService } from './accounts/tenants.service.js';
 import { Turns } from './accounts/turns.js';
 import { User } from './accounts/user.entity.js';
+import { UserTokens } from './accounts/user-tokens.js';
 import { UsersController } from './accounts/users.controller.js';
 import { UsersRepository } from './accounts/users.repository.js';
 import { UsersService } from './accounts/users.service.js';
@@ -57,7 +59,16 @@ const sessions = [
   { provide: SessionStore, useClass: RedisSessionStore },
 ];
 const login = [LoginService, PasswordHasher, PasswordsService, RedisLoginFailures];
-const accounts = [CurrentLimits, LimitedUsers, TenantsService, Turns, UsersRepository, UsersService];
+const accounts = [
+  CurrentLimits,
+  LimitedUsers,
+  ManagedUsers,
+  TenantsService,
+  Turns,
+  UsersRepository,
+  UsersService,
+  UserTokens,
+];
 const apiKeys = [ApiKeyPrincipals, ApiKeysRepository, ApiKeysService];
 const oidc = [IdentitiesRepository, OidcPrincipals, OidcTokens, OidcUsers];
 const audit = [AuditService, AuditTrail, Refusals, WatchRefusals];
@@ -82,6 +93,6 @@ const guards = [
     AuditController,
   ],
   providers: [...sessions, ...login, ...accounts, ...apiKeys, ...oidc, ...audit, ...guards],
-  exports: [AuditTrail, CurrentLimits, LimitedUsers, OperatorCheck],
+  exports: [AuditTrail, CurrentLimits, LimitedUsers, OperatorCheck, UserTokens],
 })
 export class AuthModule {}

@@ -3,9 +3,10 @@ export { ensureFirstAccount, FirstAccountError } from './accounts/first-account.
 export { LimitedUsers } from './accounts/limited-users.js';
 export { Tenant } from './accounts/tenant.entity.js';
 export { User } from './accounts/user.entity.js';
+export { UserTokens } from './accounts/user-tokens.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { authEntities, AuthModule } from './auth.module.js';
-export { forbidden, unauthenticated } from './auth.problems.js';
+export { forbidden, invalidCredentials, unauthenticated } from './auth.problems.js';
 export { PasswordHasher } from './passwords/password-hasher.js';
 export { type Actor, Acting } from './principals/actor.js';
 export { Caller, CallingUser } from './principals/caller.decorator.js';

@@ -8,9 +8,10 @@ import { StoreCredentialsController } from './credentials/store-credentials.cont
 import { StoreCredentialsService } from './credentials/store-credentials.service.js';
 import { DownloadsController } from './downloads.controller.js';
 import { DownloadsService } from './downloads.service.js';
+import { TransfersModule } from './transfers/transfers.module.js';
 
 @Module({
-  imports: [AuthModule, FileMetaModule, StorageModule],
+  imports: [AuthModule, FileMetaModule, StorageModule, TransfersModule],
   controllers: [DownloadsController, StoreCredentialsController],
   providers: [DownloadsService, StoreCredentialsService, RedisUserBuckets, UserBandwidth],
 })

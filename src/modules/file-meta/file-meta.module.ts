@@ -2,7 +2,11 @@ import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { AuthModule } from '../auth/index.js';
 import { StorageModule } from '../storage/index.js';
+import { BulkGrantsController } from './access/bulk-grants.controller.js';
 import { FileGrant } from './access/file-grant.entity.js';
+import { GrantsController } from './access/grants.controller.js';
+import { GrantsRepository } from './access/grants.repository.js';
+import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
 import { Sweeper } from './blobs/sweeper.js';
@@ -12,6 +16,7 @@ import { FilesController } from './files/files.controller.js';
 import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
+import { LimitableFiles } from './files/limitable-files.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
 
@@ -19,8 +24,18 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
 
 @Module({
   imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
-  controllers: [FilesController, VerifyFileController],
-  providers: [FileAccess, FilePublisher, FilesRepository, FilesService, Sweeper, VerifyFileService],
-  exports: [BlobsModule, FileAccess, FilePublisher],
+  controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
+  providers: [
+    FileAccess,
+    FilePublisher,
+    FilesRepository,
+    FilesService,
+    GrantsRepository,
+    GrantsService,
+    LimitableFiles,
+    Sweeper,
+    VerifyFileService,
+  ],
+  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles],
 })
 export class FileMetaModule {}

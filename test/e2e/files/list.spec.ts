@@ -153,6 +153,12 @@ describe('GET /api/v1/files', () => {
   });
 
   it.each([
+    ['sharedWithMe=maybe', 'sharedWithMe'],
+    ['sharedWithMe=', 'sharedWithMe'],
+    ['sharedWithMe=1', 'sharedWithMe'],
+    ['sharedWithMe=True', 'sharedWithMe'],
+    ['sharedWithMe=true&sharedWithMe=true', 'sharedWithMe'],
+    ['sharedWithMe[x]=true', 'sharedWithMe[x]'],
     ['limit=0', 'limit'],
     ['limit=201', 'limit'],
     ['limit=x', 'limit'],

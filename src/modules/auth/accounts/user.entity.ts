@@ -34,6 +34,10 @@ export class User {
   @Column('integer', { name: 'auth_epoch', default: 0 })
   authEpoch!: number;
 
+  /** Raised when all download tokens that the user has minted end. */
+  @Column('integer', { name: 'token_epoch', default: 0 })
+  tokenEpoch!: number;
+
   /** The row stays, for the files and the audit that name it. */
   @Column('timestamptz', { name: 'deleted_at', nullable: true })
   deletedAt!: Date | null;

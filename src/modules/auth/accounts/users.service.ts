@@ -11,22 +11,17 @@ import { PasswordHasher } from '../passwords/password-hasher.js';
 import type { Actor } from '../principals/actor.js';
 import type { UserPrincipal } from '../principals/principal.js';
 import { endCredentials } from './end-credentials.js';
-import { mayStillAct } from './users.repository.js';
+import { ManagedUsers, requireMayGive, USER_COLUMNS } from './managed-users.js';
 import { Turns } from './turns.js';
-import { changeLimits, type UserLimits } from './user-limits.js';
+import { changeLimits } from './user-limits.js';
 import type { ChangeUserDto, ListUsersQuery, NewUserDto, UserDto, UserPageDto } from './users.dto.js';
-
-/** As the database has it. */
-type Row = Omit<UserDto, 'limits'> & { readonly limits: UserLimits };
-
-const COLUMNS = `id, email, role, tenant_id AS "tenantId", disabled_at IS NOT NULL AS disabled, limits,
-  created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** Users as admins see them: those of their tenant. An operator names the tenant, and is admin of its own. */
 @Injectable()
 export class UsersService {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
+    private readonly managed: ManagedUsers,
     private readonly passwords: PasswordHasher,
     private readonly revoking: RevokingTransaction,
     private readonly turns: Turns,
@@ -42,7 +37,7 @@ export class UsersService {
       return await this.database.transaction(async (transaction) => {
         const [user] = await transaction.query<UserDto[]>(
           `INSERT INTO users (tenant_id, email, password_hash, role)
-           SELECT id, $2, $3, $4 FROM tenants WHERE id = $1 RETURNING ${COLUMNS}`,
+           SELECT id, $2, $3, $4 FROM tenants WHERE id = $1 RETURNING ${USER_COLUMNS}`,
           [tenantId, email, passwordHash, role],
         );
         if (user === undefined) throw tenantNotFound();
@@ -71,7 +66,7 @@ export class UsersService {
     where.filter('role = ?', query.role);
     where.filter('id > ?', query.cursor === undefined ? undefined : decodeIdCursor(query.cursor));
     const rows = await this.database.query<UserDto[]>(
-      `SELECT ${COLUMNS} FROM users WHERE ${where.toString()} ORDER BY id LIMIT $2`,
+      `SELECT ${USER_COLUMNS} FROM users WHERE ${where.toString()} ORDER BY id LIMIT $2`,
       where.values,
     );
     return pageOf(rows, query.limit);
@@ -79,7 +74,7 @@ export class UsersService {
 
   /** @throws Problem `user-not-found` (404) */
   async get(id: string, caller: UserPrincipal): Promise<UserDto> {
-    const user = await this.find(this.database.manager, id, caller);
+    const user = await this.managed.find(this.database.manager, id, caller);
     if (user === undefined) throw userNotFound();
     return user;
   }
@@ -100,7 +95,7 @@ export class UsersService {
     const passwordHash = password === undefined ? null : await this.passwords.hash(password);
     return this.turns.take(actor.user.userId, () =>
       this.revoking.run(async (transaction, announce) => {
-        const user = await this.open(transaction, id, actor);
+        const user = await this.managed.lock(transaction, id, actor);
         if (passwordHash !== null) await requireHasPassword(transaction, id);
         await announce(`user:${id}`);
         await transaction.query(
@@ -126,7 +121,7 @@ export class UsersService {
           object: { kind: 'user', id },
           detail: { role, disabled, limits, ...(passwordHash !== null && { passwordReset: true }) },
         });
-        const changed = await this.find(transaction, id, actor.user);
+        const changed = await this.managed.find(transaction, id, actor.user);
         if (changed === undefined) throw userNotFound();
         return changed;
       }),
@@ -138,7 +133,7 @@ export class UsersService {
     if (id === actor.user.userId) throw ownAccount('Ask another admin to delete you.');
     await this.turns.take(actor.user.userId, () =>
       this.revoking.run(async (transaction, announce) => {
-        const user = await this.open(transaction, id, actor);
+        const user = await this.managed.lock(transaction, id, actor);
         await announce(`user:${id}`);
         await transaction.query('UPDATE users SET deleted_at = now(), updated_at = now() WHERE id = $1', [
           id,
@@ -154,34 +149,6 @@ export class UsersService {
         });
       }),
     );
-  }
-
-  /**
-   * Locks the row, and the caller's own and its tenant's in one order for all: of two operators who remove each other at
-   * once, in whatever way, only one succeeds. Nobody changes an operator but an operator.
-   */
-  private async open(transaction: EntityManager, id: string, { user }: Actor): Promise<Row> {
-    await transaction.query('SELECT id FROM tenants WHERE id = $1 FOR SHARE', [user.tenantId]);
-    await transaction.query('SELECT id FROM users WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE', [
-      [id, user.userId],
-    ]);
-    if (!(await mayStillAct(transaction, user))) throw forbidden();
-    const found = await this.find(transaction, id, user);
-    if (found === undefined) throw userNotFound();
-    requireMayGive(found.role, user);
-    return found;
-  }
-
-  private async find(
-    manager: EntityManager,
-    id: string,
-    { role, tenantId }: UserPrincipal,
-  ): Promise<Row | undefined> {
-    const [user] = await manager.query<Row[]>(
-      `SELECT ${COLUMNS} FROM users WHERE id = $1 AND deleted_at IS NULL AND ($2::bigint IS NULL OR tenant_id = $2)`,
-      [id, role === 'operator' ? null : tenantId],
-    );
-    return user;
   }
 }
 
@@ -210,10 +177,4 @@ function tenantOf(tenant: string | undefined, caller: UserPrincipal): string {
   if (tenant === undefined || tenant === caller.tenantId) return caller.tenantId;
   if (caller.role !== 'operator') throw forbidden('Only operators name a tenant.');
   return tenant;
-}
-
-function requireMayGive(role: string, caller: UserPrincipal): void {
-  if (role === 'operator' && caller.role !== 'operator') {
-    throw forbidden('Operators are made and changed by operators only.');
-  }
 }

@@ -40,10 +40,10 @@ export class ApiKeyPrincipals {
   }
 
   private async load(prefix: string, sha256: string, ip: string): Promise<Loaded<KnownKey> | undefined> {
-    await this.misses.check(ip);
+    await this.misses.check('api-key-miss', ip);
     const key = await this.keys.findUsable(prefix);
     if (key === undefined || !timingSafeEqual(Buffer.from(key.sha256), Buffer.from(sha256))) {
-      await this.misses.add(ip);
+      await this.misses.add('api-key-miss', ip);
       return undefined;
     }
     this.keys.noteUse(key.id).catch((error: unknown) => {

@@ -36,7 +36,7 @@ export function factsOf({ user, object, ...event }: AuditEvent): AuditFacts {
   });
 }
 
-/** Which key or session it was, never what opens it. */
+/** Which key or session or token it was, never what opens it. */
 export function nameOf(credential: Credential): string {
   switch (credential.kind) {
     case 'session':
@@ -45,6 +45,8 @@ export function nameOf(credential: Credential): string {
       return `api-key:${credential.id}`;
     case 'oidc':
       return 'oidc';
+    case 'token':
+      return `token:${credential.id}`;
   }
 }
 

@@ -16,12 +16,12 @@ export class AuditTrail {
   }
 
   /** In the transaction of the change itself: neither is there without the other (RULES 10.3). */
-  async record(transaction: EntityManager, event: AuditEvent): Promise<void> {
+  async record(transaction: EntityManager, ...events: readonly AuditEvent[]): Promise<void> {
     const written = transaction.queryRunner && this.open.get(transaction.queryRunner)?.at(-1);
     if (written === undefined) throw new Error('a change is audited in its own transaction');
-    const facts = factsOf(event);
-    await insert(transaction, [facts]);
-    written.push(facts);
+    const facts = events.map(factsOf);
+    await insert(transaction, facts);
+    written.push(...facts);
   }
 
   /** What is not part of a change: all of them or none. */

@@ -1,7 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { IsIn, IsOptional, Matches } from 'class-validator';
 import { IsBigIntId, IsTimestamp, PageQuery } from '../../../common/http/index.js';
 import { AUDIT_ACTIONS, AUDIT_OUTCOMES, type AuditAction, type AuditOutcome } from './audit-event.js';
+
+/** Of rows, whole numbers; of what is kept in Redis, such as tokens and downloads, random letters. */
+const OBJECT_ID = /^(?:[1-9]\d{0,18}|[\w-]{20,64})$/;
 
 export class AuditQuery extends PageQuery {
   @ApiProperty({ enum: AUDIT_ACTIONS, required: false })
@@ -26,7 +29,7 @@ export class AuditQuery extends PageQuery {
 
   /** Together with objectKind. @example 7 */
   @IsOptional()
-  @IsBigIntId()
+  @Matches(OBJECT_ID, { message: 'must be an id, as the entries have it' })
   objectId?: string;
 
   /** Not before this time (RFC 3339). @example 2027-01-01T00:00:00Z */
@@ -58,7 +61,7 @@ export class AuditEntryDto {
   /** As it was then. @example admin@example.com */
   @ApiProperty({ type: 'string', nullable: true })
   actorEmail!: string | null;
-  /** How they came in: session, api-key:<id>, oidc. @example session */
+  /** How they came in: session, api-key:<id>, oidc, token:<id>. @example session */
   @ApiProperty({ type: 'string', nullable: true })
   credential!: string | null;
   @ApiProperty({ enum: AUDIT_ACTIONS })

@@ -1,5 +1,5 @@
 import type { Permission } from './permissions.js';
-import type { Principal } from './principal.js';
+import type { Credential, Principal } from './principal.js';
 
 const OF_ANONYMOUS: ReadonlySet<Permission> = new Set<Permission>(['download']);
 
@@ -10,9 +10,20 @@ const OF_ANONYMOUS: ReadonlySet<Permission> = new Set<Permission>(['download']);
 export function holdsPermission(principal: Principal, permission: Permission | undefined): boolean {
   switch (principal.kind) {
     case 'user':
-      if (principal.credential.kind !== 'api-key') return true;
-      return permission !== undefined && principal.credential.scopes.has(permission);
+      return coversPermission(principal.credential, permission);
     case 'anonymous':
       return permission === undefined || OF_ANONYMOUS.has(permission);
+  }
+}
+
+function coversPermission(credential: Credential, permission: Permission | undefined): boolean {
+  switch (credential.kind) {
+    case 'session':
+    case 'oidc':
+      return true;
+    case 'api-key':
+      return permission !== undefined && credential.scopes.has(permission);
+    case 'token':
+      return permission === 'download';
   }
 }

@@ -28,7 +28,13 @@ export interface OidcCredential {
   readonly issuer: string;
 }
 
-export type Credential = SessionCredential | ApiKeyCredential | OidcCredential;
+/** A download token that the user has given away: whoever has it downloads its file by the user's right, and nothing else. */
+export interface TokenCredential {
+  readonly kind: 'token';
+  readonly id: string;
+}
+
+export type Credential = SessionCredential | ApiKeyCredential | OidcCredential | TokenCredential;
 
 export interface UserPrincipal {
   readonly kind: 'user';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { AuthConfig } from '../../../common/config/config.js';
-import { RevokingTransaction } from '../../../common/revocation/index.js';
+import { keepRevocation, RevokingTransaction } from '../../../common/revocation/index.js';
 import { sessionNotFound } from '../auth.problems.js';
 import { Turns } from '../accounts/turns.js';
 import { type ActiveUser, lockUser, UsersRepository } from '../accounts/users.repository.js';
@@ -96,12 +96,7 @@ export class SessionsService {
       this.revoking.run(async (transaction, announce) => {
         await lockUser(transaction, tenantId, userId);
         await announce(`user:${userId}`);
-        await transaction.query('DELETE FROM revocations WHERE expires_at < now()');
-        await transaction.query(
-          `INSERT INTO revocations (kind, subject, expires_at) VALUES ('session', $1, $2)
-         ON CONFLICT (kind, subject) DO NOTHING`,
-          [id, expiresAt],
-        );
+        await keepRevocation(transaction, { kind: 'session', subject: id, expiresAt: new Date(expiresAt) });
         await this.audit.record(transaction, {
           ip: origin.ip,
           requestId: origin.requestId,

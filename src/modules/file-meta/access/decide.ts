@@ -1,10 +1,12 @@
-import type { Principal, UserPrincipal } from '../../auth/index.js';
+import type { Principal, Role } from '../../auth/index.js';
 import type { Visibility } from '../files/visibility.js';
 
-/** What a caller wants to do with a file: see its metadata, get its bytes, change or remove it. */
-export type FileAction = 'read' | 'download' | 'manage';
+/** What a caller wants to do with a file: see its metadata, get its bytes, change or remove it, let others manage it. */
+export type FileAction = 'read' | 'download' | 'manage' | 'administer';
 
-export type GrantPermission = 'download' | 'manage';
+/** What a grant may give. */
+export const GRANT_PERMISSIONS = ['download', 'manage'] as const;
+export type GrantPermission = (typeof GRANT_PERMISSIONS)[number];
 
 /** The facts about a file on which a decision rests. */
 export interface FileFacts {
@@ -18,9 +20,18 @@ export interface FileFacts {
 /** A grant on that file; its subject is a user or a role. */
 export interface GrantFacts {
   readonly userId: string | null;
-  readonly role: string | null;
+  readonly role: Role | null;
   readonly permission: GrantPermission;
   readonly expiresAt: Date | null;
+  readonly giver: MemberFacts;
+}
+
+/** Somebody of the file's tenant, as the account is now: whether it can log in does not matter here (docs/adr/0013). */
+export interface MemberFacts {
+  readonly userId: string;
+  readonly role: Role;
+  /** The grants on the file that concern it; of a giver, those to manage it. */
+  readonly grants: readonly GrantFacts[];
 }
 
 /**
@@ -29,8 +40,27 @@ export interface GrantFacts {
  */
 export type Decision = 'allowed' | 'hidden' | 'gone' | 'forbidden';
 
-/** How far a caller's rights on a file reach; each includes the ones before it. */
-type Reach = 'none' | 'download' | 'manage';
+/** How far rights on a file reach; each includes the ones before it. */
+const REACHES = ['none', 'download', 'manage', 'administer'] as const;
+type Reach = (typeof REACHES)[number];
+
+const TO_DO = {
+  read: 'download',
+  download: 'download',
+  manage: 'manage',
+  administer: 'administer',
+} as const satisfies Record<FileAction, Reach>;
+
+/** RULES 1.7. */
+const TO_GIVE = { download: 'manage', manage: 'administer' } as const satisfies Record<
+  GrantPermission,
+  FileAction
+>;
+
+/** What one has to be allowed to do with a file to give others, or to take from them, this permission. */
+export function actionToGive(permission: GrantPermission): FileAction {
+  return TO_GIVE[permission];
+}
 
 /**
  * Whether `caller` may do `action` with `file` at `now`. Pure: services load the facts and act on the answer.
@@ -46,8 +76,8 @@ export function decide(
   const reach = reachOf(caller, file, grants, now);
   if (reach === 'none') return 'hidden';
   if (file.deletedAt !== null) return 'gone';
-  if (isOver(file.expiresAt, now) && !(reach === 'manage' && action !== 'download')) return 'gone';
-  return action === 'manage' && reach !== 'manage' ? 'forbidden' : 'allowed';
+  if (isOver(file.expiresAt, now) && !(covers(reach, 'manage') && action !== 'download')) return 'gone';
+  return covers(reach, TO_DO[action]) ? 'allowed' : 'forbidden';
 }
 
 function reachOf(caller: Principal, file: FileFacts, grants: readonly GrantFacts[], now: Date): Reach {
@@ -56,22 +86,47 @@ function reachOf(caller: Principal, file: FileFacts, grants: readonly GrantFacts
       return file.visibility === 'public' ? 'download' : 'none';
     case 'user':
       // Another tenant's file does not exist, not even a public one and not even for its admins (RULES 1.5).
-      return caller.tenantId === file.tenantId ? reachOfMember(caller, file, grants, now) : 'none';
+      if (caller.tenantId !== file.tenantId) return 'none';
+      return reachOfMember({ userId: caller.userId, role: caller.role, grants }, file, now);
   }
 }
 
-function reachOfMember(
-  user: UserPrincipal,
-  file: FileFacts,
-  grants: readonly GrantFacts[],
-  now: Date,
-): Reach {
-  if (user.userId === file.ownerId || user.role === 'admin' || user.role === 'operator') return 'manage';
-  const given = grants.filter(
-    (grant) => !isOver(grant.expiresAt, now) && (grant.userId === user.userId || grant.role === user.role),
-  );
+function reachOfMember(member: MemberFacts, file: FileFacts, now: Date): Reach {
+  if (administers(member, file)) return 'administer';
+  const given = member.grants.filter((grant) => concerns(grant, member) && counts(grant, file, now));
   if (given.some(({ permission }) => permission === 'manage')) return 'manage';
   return file.visibility !== 'private' || given.length > 0 ? 'download' : 'none';
+}
+
+function administers({ userId, role }: MemberFacts, file: FileFacts): boolean {
+  return userId === file.ownerId || role === 'admin' || role === 'operator';
+}
+
+function concerns(grant: GrantFacts, { userId, role }: MemberFacts): boolean {
+  return grant.userId === userId || grant.role === role;
+}
+
+/** A grant counts only while its giver may give it (RULES 1.7). Giving `manage` needs no grant, so a chain has two at most. */
+function counts({ expiresAt, giver, permission }: GrantFacts, file: FileFacts, now: Date): boolean {
+  return !isOver(expiresAt, now) && covers(reachOfMember(giver, file, now), TO_GIVE[permission]);
+}
+
+function covers(reach: Reach, needed: Reach): boolean {
+  return REACHES.indexOf(reach) >= REACHES.indexOf(needed);
+}
+
+/**
+ * Ids of the users on whose role it depends what `caller` may do with the file: the givers of its grants. Who administers the
+ * file by its own right needs none, and an owner stays one.
+ */
+export function givers(caller: Principal, file: FileFacts, grants: readonly GrantFacts[]): string[] {
+  if (caller.kind === 'anonymous') return [];
+  const behind = ({ giver }: GrantFacts): string[] =>
+    giver.userId === file.ownerId
+      ? []
+      : [giver.userId, ...(administers(giver, file) ? [] : giver.grants.flatMap(behind))];
+  const { userId, role } = caller;
+  return administers({ userId, role, grants }, file) ? [] : [...new Set(grants.flatMap(behind))];
 }
 
 /**
@@ -84,14 +139,20 @@ export function rightEnds(
   grants: readonly GrantFacts[],
   now: Date,
 ): Date | null {
-  const ends = grants.flatMap(({ expiresAt }) =>
-    isOver(expiresAt, now) || expiresAt === null ? [] : [expiresAt],
-  );
   // What is allowed at the moment at which a right ends is allowed without it.
-  const steps = ends.toSorted((a, b) => a.getTime() - b.getTime());
+  const steps = endsOf(grants).filter((end) => !isOver(end, now));
+  steps.sort((a, b) => a.getTime() - b.getTime());
   const last = steps.find((end) => reachOf(caller, file, grants, end) === 'none') ?? null;
   if (last === null || file.expiresAt === null) return last ?? file.expiresAt;
   return last < file.expiresAt ? last : file.expiresAt;
+}
+
+/** Of the grants, and of those by which they were given. */
+function endsOf(grants: readonly GrantFacts[]): Date[] {
+  return grants.flatMap(({ expiresAt, giver }) => [
+    ...(expiresAt === null ? [] : [expiresAt]),
+    ...endsOf(giver.grants),
+  ]);
 }
 
 function isOver(end: Date | null, now: Date): boolean {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Subject, VersionedCache, Versions } from '../../../common/revocation/index.js';
 import { forbidden, type Principal, unauthenticated } from '../../auth/index.js';
-import { decide, type FileAction, rightEnds } from '../access/decide.js';
+import { decide, type FileAction, givers, rightEnds } from '../access/decide.js';
 import { fileGone, fileNotFound } from '../file-meta.problems.js';
 import { FilesRepository, type FileWithGrants } from './files.repository.js';
 import type { StoredFile } from './stored-file.js';
@@ -66,7 +66,11 @@ export class FileAccess {
     if (user !== undefined) subjects.push(`tenant:${user.tenantId}`);
     return this.cache.get(`${id} ${user?.userId ?? ''} ${user?.role ?? ''}`, subjects, async () => {
       const value = await this.files.findForCaller(id, caller);
-      return value && { value, subjects: [`file:${id}`, `tenant:${value.file.tenantId}`] };
+      if (value === undefined) return undefined;
+      const { file, grants } = value;
+      // A giver who loses its role takes away what it gave.
+      const behind = givers(caller, file, grants).map((giver): Subject => `user:${giver}`);
+      return { value, subjects: [`file:${id}`, `tenant:${file.tenantId}`, ...behind] };
     });
   }
 }

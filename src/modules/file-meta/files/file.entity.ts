@@ -37,6 +37,10 @@ export class File {
   @Column('integer', { default: 1 })
   version!: number;
 
+  /** Raised when all of its download tokens end. */
+  @Column('integer', { name: 'token_epoch', default: 0 })
+  tokenEpoch!: number;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 

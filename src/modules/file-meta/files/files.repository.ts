@@ -5,6 +5,7 @@ import { Conditions } from '../../../common/database/index.js';
 import { RevokingTransaction } from '../../../common/revocation/index.js';
 import type { Principal, UserPrincipal } from '../../auth/index.js';
 import type { GrantFacts } from '../access/decide.js';
+import { COUNTS, type GrantJson, GRANTS_OF_CALLER, toGrants } from '../access/grants-sql.js';
 import type { FileCursor } from './file-cursor.js';
 import { File } from './file.entity.js';
 import { type FileOrder, orderSql } from './file-order.js';
@@ -24,6 +25,8 @@ export interface FileListing {
   readonly limit: number;
   /** Part of the name, without regard to case. */
   readonly filename?: string | undefined;
+  /** Only those of others, by grants. */
+  readonly sharedWithMe?: boolean | undefined;
   readonly after?: FileCursor | undefined;
 }
 
@@ -43,15 +46,17 @@ export interface FileChange {
 
 /** Scoped by tenant: a user's own; without a user the file's own, and then only public files (RULES 1.5). */
 const FIND = `
-  SELECT ${FILE_COLUMNS},
-         (SELECT json_agg(json_build_object('userId', g.user_id::text, 'role', g.role, 'permission', g.permission,
-                                            'expiresAt', g.expires_at))
-          FROM file_grants g
-          WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id AND (g.user_id = $3 OR g.role = $4)) AS grants
+  SELECT ${FILE_COLUMNS}, ${GRANTS_OF_CALLER} AS grants
   FROM files f
   JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
   JOIN tenants t ON t.id = f.tenant_id AND t.suspended_at IS NULL
   WHERE f.id = $1 AND (f.tenant_id = $2 OR ($2::bigint IS NULL AND f.visibility = 'public'))`;
+
+/** A grant lets the caller read the file. $2 user, $3 role. */
+const GRANTED = `
+  EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id
+          AND (g.user_id = $2 OR g.role = $3) AND ${COUNTS}
+          AND (g.permission = 'manage' OR f.expires_at IS NULL OR f.expires_at > now()))`;
 
 /**
  * `decide(…, 'read') = 'allowed'` in SQL, so that a page is cut from what the caller may see. $1 tenant, $2 user, $3 role. A test
@@ -60,13 +65,17 @@ const FIND = `
 const READABLE = `
   f.tenant_id = $1 AND f.deleted_at IS NULL AND (
     f.owner_id = $2 OR $3 IN ('admin', 'operator')
-    OR EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id
-               AND (g.user_id = $2 OR g.role = $3) AND (g.expires_at IS NULL OR g.expires_at > now())
-               AND (g.permission = 'manage' OR f.expires_at IS NULL OR f.expires_at > now()))
+    OR ${GRANTED}
     OR (f.visibility <> 'private' AND (f.expires_at IS NULL OR f.expires_at > now())))`;
 
+/** The part of it that others have given. The first list is of few, and found by an index: not every file is looked at. */
+const SHARED = `
+  f.tenant_id = $1 AND f.deleted_at IS NULL AND f.owner_id <> $2
+  AND f.id IN (SELECT g.file_id FROM file_grants g WHERE g.tenant_id = $1 AND (g.user_id = $2 OR g.role = $3))
+  AND ${GRANTED}`;
+
 interface RowWithGrants extends FileRow {
-  grants: (Omit<GrantFacts, 'expiresAt'> & { expiresAt: string | null })[] | null;
+  grants: GrantJson[] | null;
 }
 
 @Injectable()
@@ -89,9 +98,17 @@ export class FilesRepository {
   }
 
   /** The files that `user` may read, in a stable order: rows that come or go do not move others across pages. */
-  async list(user: UserPrincipal, { order, limit, filename, after }: FileListing): Promise<ListedFile[]> {
+  async list(
+    user: UserPrincipal,
+    { order, limit, filename, sharedWithMe, after }: FileListing,
+  ): Promise<ListedFile[]> {
     const { key, text, type, direction } = orderSql(order);
-    const where = new Conditions(READABLE, [user.tenantId, user.userId, user.role, limit]);
+    const where = new Conditions(sharedWithMe === true ? SHARED : READABLE, [
+      user.tenantId,
+      user.userId,
+      user.role,
+      limit,
+    ]);
     where.filter('lower(f.filename) LIKE lower(?)', filename && `%${escapeLike(filename)}%`);
     if (after !== undefined) {
       const than = direction === 'ASC' ? '>' : '<';
@@ -165,13 +182,6 @@ export class FilesRepository {
       return transaction.query<T>(sql, values);
     });
   }
-}
-
-function toGrants(grants: RowWithGrants['grants']): GrantFacts[] {
-  return (grants ?? []).map((grant) => ({
-    ...grant,
-    expiresAt: grant.expiresAt === null ? null : new Date(grant.expiresAt),
-  }));
 }
 
 /** Takes the pattern signs of LIKE literally. */

@@ -23,10 +23,19 @@ export class FilesService {
   }
 
   /** The files that the user may read, a page at a time. */
-  async list({ filename, sort, limit, cursor }: ListFilesQuery, user: UserPrincipal): Promise<FileListDto> {
+  async list(
+    { filename, sharedWithMe, sort, limit, cursor }: ListFilesQuery,
+    user: UserPrincipal,
+  ): Promise<FileListDto> {
     const after = cursor === undefined ? undefined : decodeCursor(cursor, sort);
     // One more than asked for tells whether there is another page.
-    const found = await this.files.list(user, { order: sort, limit: limit + 1, filename, after });
+    const found = await this.files.list(user, {
+      order: sort,
+      limit: limit + 1,
+      filename,
+      sharedWithMe,
+      after,
+    });
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     return {

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsBoolean, IsIn, IsOptional, IsString, Matches, MaxLength, MinLength } from 'class-validator';
 import { LimitQuery } from '../../../common/http/index.js';
 import { FileDto } from './file.dto.js';
 import { FILE_ORDERS, type FileOrder } from './file-order.js';
@@ -12,6 +13,13 @@ export class ListFilesQuery extends LimitQuery {
   @MaxLength(255)
   @Matches(/^[^\0]*$/, { message: 'must not have NUL' })
   filename?: string;
+
+  /** Only files of others that a grant to the caller, or to its role, lets it read. */
+  @ApiProperty({ type: 'boolean', default: false, required: false })
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value))
+  @IsBoolean()
+  sharedWithMe = false;
 
   @ApiProperty({ enum: FILE_ORDERS, default: '-createdAt', required: false })
   @IsOptional()
