@@ -9,6 +9,7 @@ import { authMe } from '../bench/auth-me.mjs';
 import { decision } from '../bench/decision.mjs';
 import { loginStorm } from '../bench/login-storm.mjs';
 import { redirect } from '../bench/redirect.mjs';
+import { shapedUser } from '../bench/shaped-user.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
 import { uploadS31g } from '../bench/upload-s3-1g.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
@@ -26,7 +27,7 @@ import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
 const S3_ROWS = [redirect, accelS31g, uploadS31g];
-const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, ...S3_ROWS];
+const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, shapedUser, ...S3_ROWS];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {

@@ -37,8 +37,8 @@ describe('take-bandwidth-1.lua', () => {
   });
 
   const newKey = () => `bandwidth:{b00}:user:${(buckets += 1)}`;
-  const take = async (key: string, bytes: number, rate: number, burst = BURST) =>
-    Number(await script([key], [bytes, rate, burst]));
+  const take = async (key: string, bytes: number, rate: number) =>
+    Number(await script([key], [bytes, rate, BURST]));
   const read = async (key: string) => {
     const { empty, part, at } = await redis.hgetall(key);
     return { empty: BigInt(empty ?? 0), part: BigInt(part ?? 0), at: BigInt(at ?? 0) };
@@ -116,11 +116,15 @@ describe('take-bandwidth-1.lua', () => {
 
   it('what is less than a microsecond is waited for', async () => {
     const key = newKey();
-    await take(key, 3, 1_000_003, 0);
+    const rate = 1_000_003;
+    await take(key, 10 * rate, rate);
+    const before = await read(key);
+    const wait = await take(key, 3, rate);
     const { empty, at, part } = await read(key);
-    expect(part).toBe(3_000_000n - 2n * 1_000_003n);
     // 2.99… µs: two whole ones and the rest.
-    expect(empty - at).toBe(2n);
+    expect(empty - before.empty).toBe(2n);
+    expect(part).toBe(3_000_000n - 2n * BigInt(rate));
+    expect(BigInt(wait)).toBe(empty + 1n - at);
   });
 
   it('vanishes when it is full, and not before', async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
 import type { S3Volume } from '../../src/common/config/config.js';
-import { chooseDelivery, type DeliveryRequest, Volumes } from '../../src/modules/storage/index.js';
+import {
+  chooseDelivery,
+  type DeliveryLimits,
+  type DeliveryRequest,
+  Volumes,
+} from '../../src/modules/storage/index.js';
 import { Buckets } from '../../src/modules/storage/buckets.js';
 import { objectKey } from '../../src/modules/storage/object-key.js';
 
@@ -32,16 +37,16 @@ const BUCKET: S3Volume = {
   delivery: 'auto',
 };
 
-function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery']) {
+function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limits?: DeliveryLimits) {
   const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3', blobTrashDays: 30 };
   const { default: volume } = new Volumes(config, new Buckets(config));
-  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
+  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 
-function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel') {
+function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel', limits?: DeliveryLimits) {
   const store = new LocalObjectStore('/nowhere');
   const volume = { driver: 'fs', name: 'local', delivery, store } as const;
-  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY });
+  return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 
 describe('chooseDelivery', () => {
@@ -192,5 +197,76 @@ describe('chooseDelivery', () => {
         }
       },
     );
+  });
+
+  describe('under limits (RULES 5.2)', () => {
+    const shape = (body: AsyncIterable<Buffer>) => body;
+    const LIMITS: [string, DeliveryLimits, 'none' | 'limited' | 'shaped'][] = [
+      ['none', {}, 'none'],
+      ['none, said so', { limited: false }, 'none'],
+      ['another', { limited: true }, 'limited'],
+      ['a transfer rate', { transferRate: 5_000 }, 'limited'],
+      ['a transfer rate, though it says not limited', { transferRate: 5_000, limited: false }, 'limited'],
+      ['a transfer rate and another', { transferRate: 5_000, limited: true }, 'limited'],
+      ['a shape', { shape }, 'shaped'],
+      ['a shape and another', { shape, limited: true }, 'shaped'],
+      ['a shape and a transfer rate', { shape, transferRate: 5_000 }, 'shaped'],
+      ['all', { shape, transferRate: 5_000, limited: true }, 'shaped'],
+    ];
+    const VOLUMES = ['auto', 'redirect', 'accel-s3', 'stream', 'file accel', 'file stream'] as const;
+    const REQUESTS: [string, DeliveryRequest][] = [
+      ['GET', {}],
+      ['GET of a range', { range: 'bytes=0-9' }],
+      ['GET of two ranges', { range: 'bytes=0-9,20-29' }],
+      ['GET with If-Match', { ifMatch: '"abc"' }],
+      ['HEAD', { head: true }],
+    ];
+    type Place = (typeof VOLUMES)[number];
+    const of = (request: DeliveryRequest, place: Place, limits: DeliveryLimits) =>
+      place === 'file accel' || place === 'file stream'
+        ? choose(request, place === 'file accel' ? 'accel' : 'stream', limits)
+        : chooseS3(request, place, limits);
+
+    it.each(
+      LIMITS.flatMap(([limit, limits, kind]) =>
+        VOLUMES.flatMap((place) =>
+          REQUESTS.map(([name, request]) => ({ limit, limits, kind, place, name, request })),
+        ),
+      ),
+    )('$place, $name, limits: $limit', ({ limits, kind, place, request }) => {
+      if (place === 'redirect' && kind !== 'none') {
+        expect(() => of(request, place, limits)).toThrow(
+          expect.objectContaining({
+            kind: expect.objectContaining({ code: 'not-deliverable', status: 422 }) as unknown,
+          }),
+        );
+        return;
+      }
+      const free = of(request, place, {});
+      const delivery = of(request, place, limits);
+      // A limit only ever brings the bytes nearer to us.
+      const expected =
+        kind === 'shaped'
+          ? 'stream'
+          : kind === 'limited' && free.mode === 'redirect'
+            ? 'accel-s3'
+            : free.mode;
+      expect(delivery.mode).toBe(expected);
+      if (delivery.mode === 'redirect' || delivery.mode === 'not-modified') return;
+      expect(delivery.transferRate).toBe(limits.transferRate);
+      if (delivery.mode === 'stream') expect(delivery.shape).toBe(limits.shape);
+    });
+
+    it('422 is said before any condition is judged (RFC 9110 §13.2.1)', () => {
+      for (const request of [{ ifMatch: '"x"' }, { ifNoneMatch: '"abc"' }, { range: 'bytes=100-' }]) {
+        expect(() => chooseS3(request, 'redirect', { limited: true })).toThrow(
+          expect.objectContaining({ kind: expect.objectContaining({ status: 422 }) as unknown }),
+        );
+      }
+    });
+
+    it('304 costs nobody a limit', () => {
+      expect(choose({ ifNoneMatch: '"abc"' }, 'accel', { shape, transferRate: 1 }).mode).toBe('not-modified');
+    });
   });
 });
