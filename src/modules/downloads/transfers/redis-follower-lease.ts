@@ -7,7 +7,7 @@ import { type LuaScript, loadLuaScript } from '../../../common/redis/index.js';
 import type { LogPosition } from './log-follower.js';
 
 /** Milliseconds: so long a reader that was killed keeps the others waiting. */
-export const LEASE_TTL = 2_500;
+export const LEASE_TTL = 2_000;
 /** Seconds; pods take their names with them. */
 const POSITION_TTL = 7 * 24 * 3_600;
 

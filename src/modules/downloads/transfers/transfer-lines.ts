@@ -43,7 +43,7 @@ export class TransferLines {
   private warn(): void {
     const now = performance.now();
     if (this.unreadable === 0 || now < this.nextWarning) return;
-    this.logger.warn(`${this.unreadable} lines of nginx’s access log could not be read`);
+    this.logger.warn(`${this.unreadable} lines of the access log of nginx could not be read`);
     this.unreadable = 0;
     this.nextWarning = now + WARN_EVERY;
   }
