@@ -152,7 +152,7 @@ describe('downloads at once, on two replicas behind one nginx', () => {
       await user.download(file.id, { Range: 'bytes=0-9' }).catch(() => undefined);
     });
     await sleep(150);
-    for (const app of own.stack.apps) app.kill('SIGKILL');
+    for (const app of own.stack.apps) process.kill(app.pid ?? 0, 'SIGKILL');
     await Promise.all(asking);
     await until(
       () => fetch(`${own.stack.publicUrl}/health/ready`).then(({ status }) => status),

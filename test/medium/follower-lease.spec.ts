@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
 import { LEASE_TTL, RedisFollowerLease } from '../../src/modules/downloads/transfers/redis-follower-lease.js';
 import { RedisTransferReports } from '../../src/modules/downloads/transfers/redis-transfer-reports.js';
+import { admissionOn } from '../harness/admissions.js';
 
 /** The scripts, on real Redis. */
 describe('the lease of the replica that follows the log', () => {
@@ -76,7 +77,7 @@ describe('the lease of the replica that follows the log', () => {
   });
 
   it('a sign of life is kept by the time of Redis, the last one of each', async () => {
-    const reports = new RedisTransferReports(redis);
+    const reports = new RedisTransferReports(redis, admissionOn(redis));
     await reports.alive('a');
     await reports.alive('b');
     const first = Number(await redis.zscore('nginx:instances', 'a'));
