@@ -52,11 +52,15 @@ const FIND = `
   JOIN tenants t ON t.id = f.tenant_id AND t.suspended_at IS NULL
   WHERE f.id = $1 AND (f.tenant_id = $2 OR ($2::bigint IS NULL AND f.visibility = 'public'))`;
 
-/** A grant lets the caller read the file. $2 user, $3 role. */
-const GRANTED = `
-  EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id
-          AND (g.user_id = $2 OR g.role = $3) AND ${COUNTS}
-          AND (g.permission = 'manage' OR f.expires_at IS NULL OR f.expires_at > now()))`;
+/**
+ * A grant lets the caller read the file. $1 tenant, $2 user, $3 role. What is asked first does not depend on the file, so that
+ * PostgreSQL may read the caller's grants once, instead of asking file by file.
+ */
+const GRANTED = `(
+  EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = $1 AND g.file_id = f.id AND (g.user_id = $2 OR g.role = $3))
+  AND EXISTS (SELECT FROM file_grants g WHERE g.tenant_id = f.tenant_id AND g.file_id = f.id
+              AND (g.user_id = $2 OR g.role = $3) AND ${COUNTS}
+              AND (g.permission = 'manage' OR f.expires_at IS NULL OR f.expires_at > now())))`;
 
 /**
  * `decide(…, 'read') = 'allowed'` in SQL, so that a page is cut from what the caller may see. $1 tenant, $2 user, $3 role. A test
@@ -68,11 +72,8 @@ const READABLE = `
     OR ${GRANTED}
     OR (f.visibility <> 'private' AND (f.expires_at IS NULL OR f.expires_at > now())))`;
 
-/** The part of it that others have given. The first list is of few, and found by an index: not every file is looked at. */
-const SHARED = `
-  f.tenant_id = $1 AND f.deleted_at IS NULL AND f.owner_id <> $2
-  AND f.id IN (SELECT g.file_id FROM file_grants g WHERE g.tenant_id = $1 AND (g.user_id = $2 OR g.role = $3))
-  AND ${GRANTED}`;
+/** The part of it that others have given. */
+const SHARED = `f.tenant_id = $1 AND f.deleted_at IS NULL AND f.owner_id <> $2 AND ${GRANTED}`;
 
 interface RowWithGrants extends FileRow {
   grants: GrantJson[] | null;
