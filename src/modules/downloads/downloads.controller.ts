@@ -1,5 +1,5 @@
 import { Controller, Get, Param, Res, UseInterceptors } from '@nestjs/common';
-import { ApiHeader, ApiOperation, ApiParam, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { ApiProblems, BigIntIdPipe, JudgesCredentials } from '../../common/http/index.js';
 import { RateLimit } from '../../common/throttling/index.js';
 import type { FastifyReply } from 'fastify';
@@ -15,7 +15,8 @@ export class DownloadsController {
   constructor(private readonly downloads: DownloadsService) {}
 
   /**
-   * The bytes of a file, resumable by Range. HEAD answers with the same headers. A public file needs no credentials.
+   * The bytes of a file, resumable by Range, by a JWT, an API key or a download token; a public file needs none. HEAD answers with the
+   * same headers, and spends nothing. Clients that keep cookies are known by one when they resume.
    */
   @Get(':fileId')
   @JudgesCredentials()
@@ -25,6 +26,12 @@ export class DownloadsController {
   @UseInterceptors(DeliveryInterceptor)
   @ApiOperation({ summary: 'Download a file' })
   @ApiParam({ name: 'fileId', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '42' })
+  @ApiQuery({
+    name: 'token',
+    required: false,
+    description: 'A download token of `POST /api/v1/files/{id}/tokens`, instead of other credentials',
+    schema: { type: 'string', pattern: '^dlt_[A-Za-z0-9_-]{43}$' },
+  })
   @ApiHeader({
     name: 'Range',
     required: false,
@@ -53,7 +60,7 @@ export class DownloadsController {
     headers: { Location: { description: 'Presigned URL', schema: { type: 'string' } } },
   })
   @ApiResponse({ status: 304, description: 'The client has it already' })
-  @ApiProblems(400, 401, 404, 410, 412, 416, 429, 502, 503)
+  @ApiProblems(400, 401, 403, 404, 410, 412, 416, 422, 429, 502, 503)
   async downloadFile(
     @Param('fileId', BigIntIdPipe) fileId: string,
     @Download() request: DownloadRequest,

@@ -15,6 +15,10 @@ export const DOWNLOAD_HEADERS: Headers = {
   'Last-Modified': text('Since when the file is there', 'Sat, 21 Nov 2026 10:00:00 GMT'),
   'Accept-Ranges': text('Ranges are supported', 'bytes'),
   'Content-Disposition': text('RFC 6266, any Unicode name', `attachment; filename="report.pdf"`),
+  'X-Download-Id': text(
+    'Names the download, over all its connections and resumptions',
+    '07n4bQgYhMfWWaL1qgxVrQFa',
+  ),
   'Repr-Digest': text(
     'SHA-256 of the whole file (RFC 9530)',
     'sha-256=:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=:',
