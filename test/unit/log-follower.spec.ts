@@ -259,6 +259,18 @@ describe('following a log', () => {
     expect(taken).toEqual(['one', 'two', 'three']);
   });
 
+  it('a worker of nginx that is slow to hear of the rotation', async () => {
+    await write(log, 'one');
+    await readAll();
+    await rotate();
+    await write(log, 'two');
+    await readAll();
+    await readAll();
+    await write(rotated(1), 'late');
+    await readAll();
+    expect(taken).toEqual(['one', 'two', 'late']);
+  });
+
   it('as long as there is no new file, the old one is read', async () => {
     await write(log, 'one');
     await readAll();
