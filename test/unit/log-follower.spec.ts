@@ -132,7 +132,9 @@ describe('following a log', () => {
       await readAll();
       await write(log, 'four');
       await readAll();
-      expect(taken.sort()).toEqual(['four', 'late', 'one', 'three', 'two']);
+      await write(rotated(1), 'later');
+      await readAll();
+      expect(taken.sort()).toEqual(['four', 'late', 'later', 'one', 'three', 'two']);
     });
 
     it('by rename, three times', async () => {
@@ -199,11 +201,12 @@ describe('following a log', () => {
     it('while copytruncate copies, nothing comes twice', async () => {
       await write(log, 'one');
       await readAll();
-      await copyFile(log, rotated(1));
       await write(log, 'two');
+      await copyFile(log, rotated(1));
+      await write(log, 'three');
       await again();
       await readAll();
-      expect(taken).toEqual(['one', 'two']);
+      expect(taken).toEqual(['one', 'two', 'three']);
     });
 
     it('the old file is gone: what was rotated since is read', async () => {
@@ -243,6 +246,45 @@ describe('following a log', () => {
       await readAll();
       expect(taken).toEqual(['one', 'two']);
     });
+  });
+
+  it('an old file that has lost its name is read to its end', async () => {
+    await write(log, 'one');
+    await readAll();
+    await write(log, 'two');
+    await rename(log, rotated(1));
+    await rm(rotated(1));
+    await write(log, 'three');
+    await readAll();
+    expect(taken).toEqual(['one', 'two', 'three']);
+  });
+
+  it('a worker of nginx that is slow to hear of the rotation', async () => {
+    await write(log, 'one');
+    await readAll();
+    await rotate();
+    await write(log, 'two');
+    await readAll();
+    await readAll();
+    await write(rotated(1), 'late');
+    await readAll();
+    expect(taken).toEqual(['one', 'two', 'late']);
+  });
+
+  it('as long as there is no new file, the old one is read', async () => {
+    await write(log, 'one');
+    await readAll();
+    await rotate();
+    await startAgain(0);
+    for (const line of ['two', 'three']) {
+      await readAll();
+      await readAll();
+      await write(rotated(1), line);
+    }
+    await readAll();
+    await write(log, 'four');
+    await readAll();
+    expect(taken).toEqual(['one', 'two', 'three', 'four']);
   });
 
   it('cut without a copy: goes on at the beginning', async () => {

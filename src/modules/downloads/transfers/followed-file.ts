@@ -21,7 +21,7 @@ export interface Chunk {
  * request id: an inode's number is used again when a file is gone, and is another in a copy.
  */
 export class FollowedFile {
-  /** When it stopped being the file that nginx was to write to, by the monotonic clock, milliseconds; nginx may do so a little longer. */
+  /** When it was rotated, or read last after that, by the monotonic clock, milliseconds. Undefined: nginx is to write to it. */
   retiredAt: number | undefined;
 
   /** When it had last been written to as its first line was looked at, milliseconds. */

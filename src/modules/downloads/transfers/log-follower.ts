@@ -32,7 +32,8 @@ export class LogFollower {
 
   /**
    * @param from undefined: the file that is there now, from its beginning
-   * @param lingering milliseconds that a file is still looked at after its rotation: a worker of nginx may be slow to hear of it
+   * @param lingering milliseconds that a file is still looked at after its rotation and its last line: a worker of nginx may be slow
+   *   to hear of it
    */
   constructor(
     private readonly path: string,
@@ -53,6 +54,7 @@ export class LogFollower {
       const behind = { time: Date.now(), files: this.positions(file, chunk.end) };
       await take(chunk.lines, behind);
       file.offset = chunk.end;
+      if (file.retiredAt !== undefined) file.retiredAt = performance.now();
       this.time = behind.time;
       return true;
     }
@@ -93,8 +95,6 @@ export class LogFollower {
     });
     if (found === undefined) return;
     if (current?.inode !== inodeOf(found)) await this.arrange([], this.time);
-    // Also where it was given its name back.
-    else current.retiredAt = undefined;
   }
 
   /** @returns what is known of it: its content is now in a copy, at best */
@@ -141,10 +141,11 @@ export class LogFollower {
     }
     // Those that have lost their names are still read to their ends.
     this.files = [...open.values(), ...named];
+    // While there is no file at `path`, nginx writes to the newest of the others.
     const now = performance.now();
-    for (const file of this.files) {
-      file.retiredAt = file.inode === current?.inode ? undefined : (file.retiredAt ?? now);
-    }
+    this.files.forEach((file, index) => {
+      file.retiredAt = index === this.files.length - 1 ? undefined : (file.retiredAt ?? now);
+    });
   }
 
   /** Once everything has been read. */
