@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
 import { selectionOf } from '../../common/http/index.js';
@@ -11,6 +10,7 @@ import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
 import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
 import { clientCookie, clientNames } from './admission/client-names.js';
+import { PatientAdmission } from './admission/patient-admission.js';
 import { UserBandwidth } from './bandwidth/user-bandwidth.js';
 import type { Caller } from './callers/caller.js';
 import { Callers } from './callers/callers.js';
@@ -37,10 +37,6 @@ export interface Opened {
 /** How often what was kept may turn out to be old (RULES 2.1). */
 const ATTEMPTS = 3;
 
-/** Milliseconds: a slot that is about to become free is waited for (RULES 2.1). */
-const SLOT_WAIT = 1_000;
-const SLOT_RETRY = 100;
-
 /** The main job: who asks, may they, how much, and how do the bytes get there. */
 @Injectable()
 export class DownloadsService {
@@ -52,6 +48,7 @@ export class DownloadsService {
     private readonly volumes: Volumes,
     private readonly contents: StoredContents,
     private readonly admission: Admission,
+    private readonly patient: PatientAdmission,
     private readonly planned: PlannedTransfers,
     private readonly own: OwnTransfers,
     private readonly bandwidth: UserBandwidth,
@@ -102,8 +99,7 @@ export class DownloadsService {
     const caller = await this.callers.find(request.http);
     if (!isCounted) {
       const names = namesOf(caller.value, request);
-      const verdict = await this.admission.admit(this.look(caller.value, names));
-      if (verdict.kind !== 'admitted' && verdict.kind !== 'stale') throw this.refusal(verdict);
+      await this.count(this.look(caller.value, names));
     }
     const found = await this.files.find(request.fileId, caller.value.principal);
     try {
@@ -146,13 +142,15 @@ export class DownloadsService {
     const names = namesOf(caller, request);
     const look = this.look(caller, names);
     const transfer = this.planned.plan(chosen, request);
-    const verdict = await this.admit(
+    const verdict = await this.patient.admit(
       admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
-      request,
+      request.response,
     );
     if (verdict.kind === 'stale') return undefined;
     if (verdict.kind !== 'admitted') {
       if (verdict.kind === 'token-invalid') await this.callers.miss(request.http);
+      // What is refused has changed nothing; that it was asked for counts all the same.
+      if (!isCounted && verdict.kind !== 'rate') await this.count(look);
       throw this.refusal(verdict);
     }
     const { downloadId, isNew } = verdict;
@@ -170,16 +168,6 @@ export class DownloadsService {
     if (token !== undefined) this.audit.tokenUse(token.minter, token.id, address);
   }
 
-  /** A slot may become free any moment, for instance when the log line of a transfer that has just ended is read. */
-  private async admit(admission: AdmissionRequest, { response }: DownloadRequest): Promise<Verdict> {
-    const deadline = performance.now() + SLOT_WAIT;
-    for (;;) {
-      const verdict = await this.admission.admit(admission);
-      if (verdict.kind !== 'slots' || performance.now() >= deadline || response.destroyed) return verdict;
-      await sleep(SLOT_RETRY);
-    }
-  }
-
   private limitsOf(
     { limits, bandwidthSubject, principal }: Caller,
     request: DownloadRequest,
@@ -192,6 +180,12 @@ export class DownloadsService {
       transferRate: transferRate > 0 ? transferRate : undefined,
       shape: slowed ?? (isProbe(request.delivery) ? asItIs : undefined),
     };
+  }
+
+  /** @throws Problem `too-many-requests` (429) */
+  private async count(look: AdmissionRequest): Promise<void> {
+    const verdict = await this.admission.admit(look);
+    if (verdict.kind === 'rate') throw this.refusal(verdict);
   }
 
   private look(caller: Caller, names: ClientNames): AdmissionRequest {
