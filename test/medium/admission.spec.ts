@@ -366,6 +366,34 @@ describe('admission', () => {
       expect(await open(another())).toBe(id);
     });
 
+    it('a client that goes on from another address gives back the slots that it took', async () => {
+      const subject = `token:${someName()}`;
+      const slotsAt = (address: string) => [
+        { holder: `${subject}:${address}`, limit: 1 },
+        { holder: subject, limit: 1 },
+      ];
+      const newCookie = someName();
+      const begun = { ...downloadBy(subject, { client: { address: 'a', newCookie } }), slots: slotsAt('a') };
+      const id = await open(begun);
+      await end(begun, id, 10, false);
+      const on = {
+        ...resumption(begun),
+        client: { ...clientAt('b'), cookie: newCookie },
+        slots: slotsAt('b'),
+      };
+      expect(await open(on)).toBe(id);
+      await end(on, id, 10, false);
+      expect(await redis.keys(`slots:*${subject}*`)).toEqual([]);
+      // What was handed to a store has no slot until somebody here sends it.
+      const { transfer: _, ...delegated } = downloadBy(subject, { client: clientAt('c') });
+      const other = await open({ ...delegated, slots: slotsAt('c') });
+      const here = { ...resumption(delegated), client: clientAt('c'), slots: slotsAt('c') };
+      expect(await open(here)).toBe(other);
+      expect(await admit({ ...downloadBy(subject), slots: slotsAt('c') })).toEqual({ kind: 'slots' });
+      await end(here, other, 10, false);
+      expect(await redis.keys(`slots:*${subject}*`)).toEqual([]);
+    });
+
     /** A reference that anybody can read, and Redis, given the same commands in the same order. */
     it('as a simple model has it, for any sequence of begins, resumes and ends', async () => {
       const LIMIT = 3;

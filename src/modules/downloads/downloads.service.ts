@@ -8,7 +8,14 @@ import { CountedAudit } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
 import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes } from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
-import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
+import {
+  admissionOf,
+  type Chosen,
+  isProbe,
+  lookAt,
+  purposeOf,
+  versionsOf,
+} from './admission/admission-plan.js';
 import { clientCookie, clientNames } from './admission/client-names.js';
 import { PatientAdmission } from './admission/patient-admission.js';
 import { UserBandwidth } from './bandwidth/user-bandwidth.js';
@@ -141,7 +148,8 @@ export class DownloadsService {
     }
     const names = namesOf(caller, request);
     const look = this.look(caller, names);
-    const transfer = this.planned.plan(chosen, request);
+    const transfer =
+      purposeOf(delivery, request.delivery) === 'open' ? this.planned.plan(chosen, request) : undefined;
     const verdict = await this.patient.admit(
       admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
       request.response,
@@ -156,7 +164,8 @@ export class DownloadsService {
     const { downloadId, isNew } = verdict;
     if (isNew) this.noteUse(caller, request);
     const headers: Record<string, string> = {};
-    if (downloadId !== undefined) headers['X-Download-Id'] = downloadId;
+    // HEAD and 304 are about no download, though there may be one.
+    if (transfer !== undefined || delivery.mode === 'redirect') headers['X-Download-Id'] = downloadId ?? '';
     // Shared caches keep what is public together with its headers: a cookie in them would be everybody's.
     if (isNew && transfer !== undefined && file.visibility !== 'public') {
       headers['Set-Cookie'] = clientCookie(names.newCookie, file.id, this.isSecure);
