@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Injectable, Logger } from '@nestjs/common';
 import type { Delivery } from '../../storage/index.js';
 import { Admission, type EndedTransfer, type NewTransfer } from '../admission/admission.js';
+import { OpenTransfers } from './open-transfers.js';
 import { ProcessInstance } from './process-instance.js';
 
 /** Tells how the transfers ended that this process sends to its clients itself. */
@@ -12,6 +13,7 @@ export class OwnTransfers {
   constructor(
     private readonly admission: Admission,
     private readonly instance: ProcessInstance,
+    private readonly open: OpenTransfers,
   ) {}
 
   /** @returns the delivery, followed if nobody else tells of its end */
@@ -21,7 +23,21 @@ export class OwnTransfers {
     downloadId: string | undefined,
     response: ServerResponse,
   ): Delivery {
-    if (transfer?.instance !== this.instance.id || delivery.mode !== 'stream') return delivery;
+    if (transfer === undefined) return delivery;
+    if (response.destroyed) {
+      // Whoever tells of its end may have done so before it was admitted.
+      this.tell({
+        transfer: transfer.id,
+        instance: transfer.instance,
+        downloadId,
+        bytes: 0,
+        completed: false,
+      });
+      return delivery;
+    }
+    if (delivery.mode !== 'stream') return delivery;
+    if (downloadId !== undefined) this.open.add(downloadId, response);
+    if (transfer.instance !== this.instance.id) return delivery;
     const written = { bytes: 0 };
     response.once('close', () => {
       this.tell({
