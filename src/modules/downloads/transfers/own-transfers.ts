@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { Delivery } from '../../storage/index.js';
 import { Admission, type EndedTransfer, type NewTransfer } from '../admission/admission.js';
 import { OpenTransfers } from './open-transfers.js';
@@ -7,8 +7,10 @@ import { ProcessInstance } from './process-instance.js';
 
 /** Tells how the transfers ended that this process sends to its clients itself. */
 @Injectable()
-export class OwnTransfers {
+export class OwnTransfers implements OnApplicationShutdown {
   private readonly logger = new Logger(OwnTransfers.name);
+  /** What Redis has been told and has not answered yet. */
+  private readonly told = new Set<Promise<void>>();
 
   constructor(
     private readonly admission: Admission,
@@ -52,11 +54,20 @@ export class OwnTransfers {
     return { ...delivery, shape: (body, signal) => count(shape?.(body, signal) ?? body, written) };
   }
 
+  /** The connections are closed by now, and that to Redis is next: the last ends are waited for. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all(this.told);
+  }
+
   private tell(ended: EndedTransfer): void {
-    this.admission.end([ended]).catch((error: unknown) => {
-      // Its time runs out, then: nothing is lost but that.
-      this.logger.warn(`the end of a transfer is not told: ${String(error)}`);
-    });
+    const telling = this.admission
+      .end([ended])
+      .catch((error: unknown) => {
+        // Its time runs out, then: nothing is lost but that.
+        this.logger.warn(`the end of a transfer is not told: ${String(error)}`);
+      })
+      .finally(() => this.told.delete(telling));
+    this.told.add(telling);
   }
 }
 
