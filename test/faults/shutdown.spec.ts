@@ -3,7 +3,10 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { expectProblem, type FileJson, multipart } from '../harness/api.js';
+import { recordOf } from '../harness/downloads.js';
 import { useOwnStack } from '../harness/own-stack.js';
+import { Seed } from '../harness/seed.js';
+import { SlowDownload } from '../harness/slow-download.js';
 
 describe('SIGTERM', () => {
   const own = useOwnStack({ SHUTDOWN_DELAY: '1' });
@@ -41,6 +44,35 @@ describe('SIGTERM', () => {
 
     await app?.start();
     expect((await own.admin.download((answer.json as FileJson).id)).body.equals(bytes)).toBe(true);
+  });
+
+  it('a download that it sends itself goes on to its end, which is told; its place is free', async () => {
+    const seed = Seed.open(own.stack);
+    try {
+      const { id: userId, email, password } = await seed.user(await seed.defaultTenant());
+      const limits = { userRate: 200_000, maxConcurrentDownloads: 1 };
+      expect((await own.admin.patch(`/api/v1/users/${userId}`, { limits })).status).toBe(200);
+      const user = await own.anonymous.login(email, password);
+      const bytes = randomBytes(600_000);
+      const { id } = await user.upload(bytes);
+      // Past nginx: of its end nobody else tells.
+      const one = await SlowDownload.begin(`${own.stack.appUrl}/download/${id}`, {
+        Authorization: `Bearer ${user.token ?? ''}`,
+      });
+      const { app } = own.stack;
+      app?.kill('SIGTERM');
+      expect((await one.rest()).equals(bytes)).toBe(true);
+      expect(await app?.exited).toEqual({ code: 0, signal: null });
+      expect(await recordOf(seed, one.downloadId)).toMatchObject({
+        state: 'COMPLETED',
+        open: 0,
+        bytes: bytes.length,
+      });
+      await app?.start();
+      expect((await user.download(id)).status).toBe(200);
+    } finally {
+      await seed.close();
+    }
   });
 
   it('ends promptly when nothing is in flight, idle connections notwithstanding', async () => {

@@ -281,6 +281,14 @@ describe('admission', () => {
       );
     });
 
+    it('an answer that was broken off before nginx is not complete, though nginx says so', async () => {
+      const subject = someone();
+      const request = downloadBy(subject);
+      const id = await open(request);
+      await end(request, id, 999, true);
+      expect(await record(subject, id)).toMatchObject({ state: 'ACTIVE', ranges: '0-998' });
+    });
+
     it('several ranges at once count when all of them went out', async () => {
       for (const completed of [true, false]) {
         const subject = someone();

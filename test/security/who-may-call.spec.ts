@@ -103,6 +103,10 @@ const grant = async (world: World): Promise<string> => {
   });
   return `${id}/${(answer.json as { id: string }).id}`;
 };
+const download = async (world: World): Promise<string> => {
+  const { headers } = await world.owner.download(await file(world));
+  return String(headers['x-download-id']);
+};
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
 /** Who gets which answer. A route without a row fails the test behind the table. */
@@ -289,6 +293,12 @@ const TABLE: readonly Row[] = [
     object: user,
     request: remove,
     statuses: people(403, { admin: 204, operator: 204, foreignAdmin: 404 }),
+  },
+  {
+    route: 'delete /api/v1/downloads/{id}',
+    object: download,
+    request: remove,
+    statuses: people(403, { admin: 200, operator: 200, foreignAdmin: 404 }),
   },
   { route: 'get /download/{fileId}', scope: 'download', object: file, statuses: ofOwner(200) },
 ];

@@ -11,16 +11,21 @@ import { StoreCredentialsController } from './credentials/store-credentials.cont
 import { StoreCredentialsService } from './credentials/store-credentials.service.js';
 import { DownloadsController } from './downloads.controller.js';
 import { DownloadsService } from './downloads.service.js';
+import { EndDownloadController } from './endings/end-download.controller.js';
+import { EndDownload } from './endings/end-download.js';
+import { RedisDownloadEndings } from './endings/redis-download-endings.js';
 import { StoredContents } from './stored-contents.js';
 import { TransfersModule } from './transfers/transfers.module.js';
 
 @Module({
   imports: [AdmissionModule, AuthModule, FileMetaModule, StorageModule, TokensModule, TransfersModule],
-  controllers: [DownloadsController, StoreCredentialsController],
+  controllers: [DownloadsController, EndDownloadController, StoreCredentialsController],
   providers: [
     Callers,
     DownloadsService,
+    EndDownload,
     RedisBuckets,
+    RedisDownloadEndings,
     StoreCredentialsService,
     StoredContents,
     UserBandwidth,

@@ -20,6 +20,11 @@ const prefetchRefusedKind: ProblemKind = {
   status: 403,
   title: 'Downloads are not prefetched',
 };
+const downloadNotFoundKind: ProblemKind = {
+  code: 'download-not-found',
+  status: 404,
+  title: 'The download does not exist',
+};
 const tooManyDownloadsKind: ProblemKind = {
   code: 'too-many-downloads',
   status: 429,
@@ -53,6 +58,11 @@ export function prefetchRefused(): Problem {
   return new Problem(prefetchRefusedKind, {
     detail: 'A download begins when somebody asks for it, not before.',
   });
+}
+
+/** Also for one of another tenant. */
+export function downloadNotFound(): Problem {
+  return new Problem(downloadNotFoundKind);
 }
 
 /** @param detail what there is too much of */

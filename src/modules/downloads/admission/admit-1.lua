@@ -67,8 +67,9 @@ end
 -- A logical download that this request may join.
 local function joinable(request, id)
   if not id then return nil end
-  local facts = redis.call('HMGET', 'download:' .. request.tag .. ':' .. id, 'state', 'bytes', 'ended', 'open', 'slots')
-  if not facts[1] then return nil end
+  local facts =
+    redis.call('HMGET', 'download:' .. request.tag .. ':' .. id, 'state', 'bytes', 'ended', 'open', 'slots', 'over')
+  if not facts[1] or facts[6] then return nil end
   if request.token then
     -- More than twice the size is no longer one download (RULES 4.5).
     if tonumber(facts[2]) >= 2 * request.size and request.size > 0 then return nil end

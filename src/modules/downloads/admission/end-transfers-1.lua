@@ -37,9 +37,16 @@ local function format(ranges)
   return table.concat(texts, ',')
 end
 
--- Of the ranges that were asked for, those that went out. How far several got that were cut short nobody knows.
+local function lengthOf(ranges)
+  local length = 0
+  for _, range in ipairs(ranges) do length = length + range[2] - range[1] + 1 end
+  return length
+end
+
+-- Of the ranges that were asked for, those that went out. How far several got that were cut short nobody knows. nginx calls an answer
+-- complete that whoever it asked broke off: it is when it has all bytes.
 local function delivered(asked, bytes, completed)
-  if completed then return asked end
+  if completed and bytes >= lengthOf(asked) then return asked end
   if #asked ~= 1 or bytes == 0 then return {} end
   return { { asked[1][1], math.min(asked[1][2], asked[1][1] + bytes - 1) } }
 end

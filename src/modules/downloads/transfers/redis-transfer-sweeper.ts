@@ -12,11 +12,15 @@ const INTERVAL = 5_000;
 const PATIENCE = 15_000;
 /** Milliseconds for which an instance that is gone is remembered. */
 const MEMORY = 86_400_000;
-/** Of each kind at once; the next sweep goes on. */
-const MOST = 1_000;
+/** Of each kind and bucket at once, so that Redis is soon there for others again; the next sweep goes on. */
+const MOST = 500;
 
 interface Found {
-  readonly lost?: readonly { readonly instance: string; readonly transfer: string }[];
+  readonly lost?: readonly {
+    readonly instance: string;
+    readonly transfer: string;
+    readonly downloadId: string;
+  }[];
   readonly aborted?: readonly string[];
 }
 
@@ -26,6 +30,8 @@ export class RedisTransferSweeper implements OnModuleInit, OnApplicationShutdown
   private readonly logger = new Logger('Transfers');
   private readonly sweepScript: LuaScript;
   private timer: NodeJS.Timeout | undefined;
+  /** Since when Redis has answered each time, by the monotonic clock; undefined: it did not. */
+  private answersSince: number | undefined;
 
   constructor(
     @Inject(Redis) private readonly redis: Redis,
@@ -48,16 +54,22 @@ export class RedisTransferSweeper implements OnModuleInit, OnApplicationShutdown
   private async tick(): Promise<void> {
     try {
       await this.reports.alive(this.own.id);
+      // While Redis was away nobody could say that it lives: they are waited for first.
+      const now = performance.now();
+      this.answersSince ??= now;
+      if (now - this.answersSince < PATIENCE) return;
       // One of the replicas each time.
       const mine = await this.redis.set('transfers:sweep', this.own.id, 'PX', INTERVAL - 500, 'NX');
       if (mine === 'OK') await this.sweep();
     } catch (error) {
+      this.answersSince = undefined;
       // What is left is swept when Redis is back.
       this.logger.debug(`no sweep: ${String(error)}`);
     }
   }
 
-  private async sweep(): Promise<void> {
+  /** Once. Of several at the same time each ends what the others have not. */
+  async sweep(): Promise<void> {
     const seen = await this.redis.zrange('nginx:instances', 0, -1, 'WITHSCORES');
     const beats: Readonly<Record<string, number>> = Object.fromEntries(
       Array.from({ length: seen.length / 2 }, (_, place) => [

@@ -6,7 +6,7 @@
 -- ARGV[3]  milliseconds without a heartbeat after which an instance is gone
 -- ARGV[4]  milliseconds without an open transfer after which a logical download is over
 -- ARGV[5]  at most so many of each at once
--- Result   JSON { lost: [{ instance, transfer }], aborted: [id] }; `aborted` are marked here, `lost` are to be ended
+-- Result   JSON { lost: [{ instance, transfer, downloadId }], aborted: [id] }; `aborted` are marked here, `lost` are to be ended
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local tag, beats, patience, idle, most = ARGV[1], cjson.decode(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -17,9 +17,11 @@ for _, instance in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   -- Of those that came by no nginx of ours nothing is heard.
   local silent = instance ~= '-' and (beats[instance] or 0) + patience <= now
   for place = 1, #entries, 2 do
-    local begun, deadline = string.match(entries[place + 1], '^(%S+) (%S+)')
+    local begun, deadline, id = string.match(entries[place + 1], '^(%S+) (%S+) (%S+)')
     local over = tonumber(deadline) <= now or (silent and tonumber(begun) + patience <= now)
-    if over and #lost < most then lost[#lost + 1] = { instance = instance, transfer = entries[place] } end
+    if over and #lost < most then
+      lost[#lost + 1] = { instance = instance, transfer = entries[place], downloadId = id }
+    end
   end
 end
 

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AdmissionModule } from '../admission/admission.module.js';
+import { OpenTransfers } from './open-transfers.js';
 import { OwnTransfers } from './own-transfers.js';
 import { PlannedTransfers } from './planned-transfers.js';
 import { ProcessInstance } from './process-instance.js';
@@ -12,6 +13,7 @@ import { TransferReports } from './transfer-reports.js';
 @Module({
   imports: [AdmissionModule],
   providers: [
+    OpenTransfers,
     OwnTransfers,
     PlannedTransfers,
     ProcessInstance,
@@ -20,6 +22,6 @@ import { TransferReports } from './transfer-reports.js';
     TransferFollower,
     { provide: TransferReports, useClass: RedisTransferReports },
   ],
-  exports: [OwnTransfers, PlannedTransfers],
+  exports: [OpenTransfers, OwnTransfers, PlannedTransfers],
 })
 export class TransfersModule {}
