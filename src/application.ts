@@ -19,7 +19,7 @@ export async function createApplication(config: Config, preview = false): Promis
   const logger = createLogger(config.log);
   const nest = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(config),
-    await createFastifyAdapter(config.http, logger),
+    await createFastifyAdapter(config.http, config.nginx, logger),
     { logger: new NestLogger(logger), preview, abortOnError: false, bodyParser: false },
   );
   nest.useGlobalPipes(validationPipe());

@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import type { HttpConfig } from '../config/config.js';
+import type { HttpConfig, NginxConfig } from '../config/config.js';
 import {
   headersTooLarge,
   Problem,
@@ -26,7 +26,11 @@ const HEADERS_TIMEOUT = 20_000;
 /** Longer than nginx keeps an idle connection to us, so that it is never us who closes under a request. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
 
-export async function createFastifyAdapter(http: HttpConfig, logger: Logger): Promise<FastifyAdapter> {
+export async function createFastifyAdapter(
+  http: HttpConfig,
+  nginx: NginxConfig,
+  logger: Logger,
+): Promise<FastifyAdapter> {
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -46,6 +50,8 @@ export async function createFastifyAdapter(http: HttpConfig, logger: Logger): Pr
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.addHook('onRequest', (request, reply, done) => {
+    // Where no nginx of ours is, another proxy passes on what the client says.
+    if (nginx.accessLog === undefined) delete request.headers['x-nginx-instance'];
     void reply.headers({ 'X-Request-Id': request.id, 'X-Content-Type-Options': 'nosniff' });
     done();
   });
