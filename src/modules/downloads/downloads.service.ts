@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
-import { selectionOf } from '../../common/http/index.js';
+import { addressBlock, selectionOf } from '../../common/http/index.js';
 import { Problem, unavailable } from '../../common/problems/index.js';
 import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
 import { CountedAudit, setPrincipal } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
-import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes } from '../storage/index.js';
+import { chooseDelivery, type Delivery, type DeliveryLimits, Volumes } from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
 import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
 import { clientCookie, clientNames } from './admission/client-names.js';
@@ -103,7 +103,7 @@ export class DownloadsService {
     setPrincipal(request.http, caller.value.principal);
     if (!isCounted) {
       const { names } = namesOf(caller.value, request);
-      const verdict = await this.admission.admit(this.look(caller.value, names));
+      const verdict = await this.admission.admit(this.look(caller.value, names, request));
       if (verdict.kind !== 'admitted' && verdict.kind !== 'stale') throw this.refusal(verdict);
     }
     const found = await this.files.find(fileId, caller.value.principal);
@@ -124,13 +124,14 @@ export class DownloadsService {
     const file = judgeDownload(fileId, caller.value, found?.value, request.address);
     const representation = representationOf(file, caller.value.token?.filename);
     const volume = this.volumes.get(file.volume);
+    const selection = selectionOf(request.delivery, representation);
     const delivery = chooseDelivery(
       request.delivery,
       representation,
       { volume, key: file.objectKey },
-      this.limitsOf(caller.value, request),
+      // Probes are answered by the application (RULES 4.1).
+      { ...this.limitsOf(caller.value), here: isProbe(request.delivery, selection) },
     );
-    const selection = selectionOf(request.delivery, representation);
     return { caller: caller.value, file, delivery, selection, versions: versionsOf([caller, found]) };
   }
 
@@ -147,7 +148,7 @@ export class DownloadsService {
       await this.contents.require(file);
     }
     const { names, newCookie } = namesOf(caller, request);
-    const look = this.look(caller, names);
+    const look = this.look(caller, names, request);
     const transfer = this.planned.plan(chosen, request);
     const verdict = await this.admit(
       admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
@@ -156,6 +157,8 @@ export class DownloadsService {
     if (verdict.kind === 'stale') return undefined;
     if (verdict.kind !== 'admitted') {
       if (verdict.kind === 'token-invalid') await this.callers.miss(request.http);
+      // What refuses has changed nothing (RULES 2.1): whoever goes on asking is counted all the same.
+      if (!isCounted && verdict.kind !== 'rate') await this.admission.admit(look);
       throw this.refusal(verdict);
     }
     const { downloadId, isNew } = verdict;
@@ -183,22 +186,18 @@ export class DownloadsService {
     }
   }
 
-  private limitsOf(
-    { limits, bandwidthSubject, principal }: Caller,
-    request: DownloadRequest,
-  ): DeliveryLimits {
+  private limitsOf({ limits, bandwidthSubject, principal }: Caller): DeliveryLimits {
     const { transferRate, userRate: rate, limited } = limits;
     const user = principal.kind === 'user' ? principal : undefined;
-    const slowed = rate > 0 ? this.bandwidth.shape({ subject: bandwidthSubject, user, rate }) : undefined;
     return {
       limited,
       transferRate: transferRate > 0 ? transferRate : undefined,
-      shape: slowed ?? (isProbe(request.delivery) ? asItIs : undefined),
+      shape: rate > 0 ? this.bandwidth.shape({ subject: bandwidthSubject, user, rate }) : undefined,
     };
   }
 
-  private look(caller: Caller, names: ClientNames): AdmissionRequest {
-    return lookAt(caller, names, this.throttle.downloads);
+  private look(caller: Caller, names: ClientNames, { address }: DownloadRequest): AdmissionRequest {
+    return lookAt(caller, names, addressBlock(address), this.throttle.downloads);
   }
 
   private refusal(verdict: Exclude<Verdict, { kind: 'admitted' | 'stale' }>): Problem {
@@ -230,6 +229,3 @@ function namesOf(caller: Caller, request: DownloadRequest): ReturnType<typeof cl
     cookies: request.cookies,
   });
 }
-
-/** Probes are answered by the application (RULES 4.1). */
-const asItIs: Shape = (body) => body;
