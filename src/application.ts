@@ -19,7 +19,7 @@ export async function createApplication(config: Config, preview = false): Promis
   const logger = createLogger(config.log);
   const nest = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(config),
-    await createFastifyAdapter(config.http, logger, createRequestLogger(config.log)),
+    await createFastifyAdapter(config.http, config.nginx, logger, createRequestLogger(config.log)),
     { logger: new NestLogger(logger), preview, abortOnError: false, bodyParser: false },
   );
   nest.useGlobalPipes(validationPipe());

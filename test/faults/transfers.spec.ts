@@ -76,6 +76,7 @@ describe('transfers that nginx reports', () => {
         contentRange: `bytes 100-199/${BLOB_BYTES}`,
         completed: true,
         upstreamStatus: 200,
+        askedStore: false,
       });
       expect(Math.abs((line?.time.getTime() ?? 0) - Date.now())).toBeLessThan(2_000);
     }

@@ -556,6 +556,23 @@ describe('admission', () => {
       expect(await admit({ ...resumption(begun), client: known })).toEqual({ kind: 'token-exhausted' });
     });
 
+    it('lives for 24 hours from its beginning, however often its client comes back', async () => {
+      const { subject, use: of } = await token({ maxDownloads: 1 });
+      const newCookie = someName();
+      const begun = downloadBy(subject, { token: of, client: { address: someName(), newCookie } });
+      const id = await open(begun);
+      const again = () => ({
+        ...resumption(begun, 900),
+        client: { ...clientAt(someName()), cookie: newCookie },
+      });
+      const age = (seconds: number) =>
+        redis.hset(`download:${bucketTag(subject)}:${id}`, 'begun', Date.now() - 1_000 * seconds);
+      await age(86_340);
+      expect(await open(again())).toBe(id);
+      await age(86_401);
+      expect(await admit(again())).toEqual({ kind: 'token-exhausted' });
+    });
+
     it('delivers at most twice the size', async () => {
       const { subject, use: of } = await token({ maxDownloads: 1 });
       const begun = downloadBy(subject, { token: of });

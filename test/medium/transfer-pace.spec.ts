@@ -88,7 +88,7 @@ describe('the pace of one transfer', () => {
       await volumes.get(name).store.write(key, Readable.from([BYTES]), new AbortController().signal);
     app = await NestFactory.create<NestFastifyApplication>(
       Downloads,
-      await createFastifyAdapter(config.http, createLogger(config.log)),
+      await createFastifyAdapter(config.http, config.nginx, createLogger(config.log)),
       { logger: false, bodyParser: false },
     );
     await app.listen(stack.appPort, '127.0.0.1');

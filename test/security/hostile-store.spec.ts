@@ -312,8 +312,20 @@ function expectNothingOfIt(rawHeaders: readonly string[], body: string): void {
   expect(body).not.toContain('evil');
 }
 
+const OUR_COOKIE = /^dl=[\w-]{22}; Path=\/download\/\d+; Max-Age=86400; HttpOnly; SameSite=Lax$/;
+
 /** What belongs to a connection or one request. */
 function incidentalApart(headers: Record<string, unknown>): Record<string, unknown> {
-  const { date: _date, 'x-request-id': _id, connection: _connection, ...rest } = headers;
-  return rest;
+  const {
+    date: _date,
+    'x-request-id': _id,
+    connection: _connection,
+    'x-download-id': downloadId,
+    'set-cookie': cookies,
+    ...rest
+  } = headers;
+  expect(downloadId).toMatch(/^\d{2}[\w-]{22}$/);
+  // Ours is another one for each download; somebody else's stays.
+  const foreign = ((cookies ?? []) as string[]).filter((cookie) => !OUR_COOKIE.test(cookie));
+  return { ...rest, ...(foreign.length > 0 && { 'set-cookie': foreign }) };
 }

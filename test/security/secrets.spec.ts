@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createKey, openSession, refresh, type Tokens } from '../harness/accounts.js';
 import { expectProblem, patiently } from '../harness/api.js';
-import { send } from '../harness/http.js';
+import { mint } from '../harness/download-tokens.js';
+import { type Request, send } from '../harness/http.js';
+import { SlowDownload } from '../harness/slow-download.js';
 import { HAS_MINIO } from '../harness/stores.js';
 import { useWorld } from '../harness/world.js';
 
@@ -49,6 +52,79 @@ describe('secrets', () => {
     for (const [name, secret] of Object.entries(secrets)) {
       expect(secret.length, name).toBeGreaterThan(8);
       expect(text.includes(secret), name).toBe(false);
+    }
+  });
+
+  it('a link, the cookie of a download and a JWT by /download are in no log, no table, no key of Redis and no problem', async () => {
+    const file = await world.owner.upload(randomBytes(2_000));
+    const jwt = world.owner.token ?? '';
+    const told: string[] = [];
+    const secrets: Record<string, string> = { 'a JWT': jwt, 'a signature': jwt.split('.').at(-1) ?? '' };
+    for (const [way, origin] of [
+      ['nginx', world.stack.publicUrl],
+      ['stream', world.stack.streamUrl],
+      ['past nginx', world.stack.appUrl],
+    ] as const) {
+      const { token } = await mint(world.owner, file.id, { maxDownloads: 1, filename: 'for you.bin' });
+      const { token: narrow } = await mint(world.owner, file.id, { allowedIps: ['203.0.113.7'] });
+      const anonymous = world.anonymous.via(origin);
+      const begun = await SlowDownload.begin(`${origin}/download/${file.id}?token=${token}`);
+      expect(begun.status).toBe(200);
+      begun.cut();
+      const cookie = begun.cookie.replace(/^dl=/, '');
+      Object.assign(secrets, {
+        [`a token by ${way}`]: token.slice(4),
+        [`a narrow token by ${way}`]: narrow.slice(4),
+        [`a cookie by ${way}`]: cookie,
+      });
+      const ask = async (path: string, request: Request = {}): Promise<void> => {
+        const { status, text, headers } = await anonymous.send(path, request);
+        if (status >= 400) told.push(text, JSON.stringify(headers));
+      };
+      const url = (text: string): string => `/download/${file.id}?token=${text}`;
+      const headers = { Cookie: begun.cookie, Referer: origin + url(token) };
+      await ask(url(token), { headers: { ...headers, Range: 'bytes=5-' } });
+      await ask(url(token), { headers: { Range: 'bytes=5000-' } });
+      await ask(url(token), { headers: { 'User-Agent': 'another' } });
+      await ask(url(token), { headers: { 'Sec-Purpose': 'prefetch' } });
+      await ask(url(token), { headers: { Authorization: `Bearer ${jwt}` } });
+      await ask(`${url(token)}&token=${token}`);
+      await ask(`/download/1?token=${token}`);
+      await ask(`/download/%zz?token=${token}`);
+      await ask(`/api/v1/files?token=${token}`);
+      await ask(url(token), { method: 'POST', body: token });
+      await ask(url(narrow));
+      await ask(`/download/${file.id}`, { headers: { Authorization: `Bearer ${token}` } });
+      await ask(`/download/${file.id}`, { headers: { Authorization: `Bearer ${jwt}x` } });
+      await ask(`/download/${file.id}?jwt=${jwt}`, { headers });
+      expect((await world.owner.via(origin).download(file.id)).status).toBe(200);
+    }
+    expect(told.length).toBeGreaterThan(30);
+    const tables = await world.seed.query<{ name: string }>(
+      `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+    );
+    const rows = await Promise.all(
+      tables.map(({ name }) =>
+        world.seed.query<{ text: string | null }>(`SELECT string_agg(t::text, '|') AS text FROM ${name} t`),
+      ),
+    );
+    const places = {
+      'the logs': await logsOf(world.stack.dataDir),
+      'the logs of the application by itself': await logsOf(join(world.stack.dataDir, 'streaming')),
+      PostgreSQL: rows
+        .flat()
+        .map(({ text }) => text ?? '')
+        .join('|'),
+      Redis: await world.seed.redisContents(),
+      'the problems': told.join('|'),
+    };
+    expect(places['the logs']).toContain(`/download/${file.id}`);
+    expect(places['the logs of the application by itself']).toContain(`/download/${file.id}`);
+    for (const [place, text] of Object.entries(places)) {
+      for (const [name, secret] of Object.entries(secrets)) {
+        expect(secret.length, name).toBeGreaterThan(20);
+        expect(text.includes(secret), `${name} in ${place}`).toBe(false);
+      }
     }
   });
 
@@ -144,10 +220,20 @@ describe('secrets', () => {
 async function logsOf(dataDir: string): Promise<string> {
   const logs: string[] = [];
   for (const folder of ['log', 'nginx']) {
-    for (const entry of await readdir(join(dataDir, folder), { withFileTypes: true })) {
+    for (const entry of await entriesOf(join(dataDir, folder))) {
       if (entry.isFile() && entry.name.endsWith('.log'))
         logs.push(await readFile(join(dataDir, folder, entry.name), 'utf8'));
     }
   }
   return logs.join('\n');
+}
+
+/** Of a folder; none where a stack has no such part. */
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createKey, openSession, SCOPES } from '../harness/accounts.js';
 import { type Api, multipart, patiently } from '../harness/api.js';
+import { mint } from '../harness/download-tokens.js';
 import type { Answer, Request } from '../harness/http.js';
 import type { SeededUser } from '../harness/seed.js';
 import { useWorld, type World } from '../harness/world.js';
@@ -334,6 +335,8 @@ describe('who may call', () => {
   const world = useWorld();
   const keys = new Map<Scope | undefined, Person>();
   let usual: Omit<People, 'unfitKey'>;
+  /** An admin who was disabled and one of a tenant that is suspended, by their sessions and keys. */
+  let gone: readonly Api[];
 
   const keyOf = async (api: Api, scopes?: readonly string[]): Promise<Person> => ({
     api: world.anonymous.withKey((await createKey(api, scopes)).key),
@@ -354,6 +357,21 @@ describe('who may call', () => {
       operatorKey: await keyOf(operator),
       foreignKey: await keyOf(foreign),
     };
+    const suspended = await world.seed.tenant();
+    const accounts = [
+      await world.seed.user(world.tenantId, 'admin'),
+      await world.seed.user(suspended, 'admin'),
+    ];
+    const apis: Api[] = [];
+    for (const { email, password } of accounts) {
+      const api = await anonymous.login(email, password);
+      apis.push(api, (await keyOf(api)).api);
+    }
+    const disabled = await admin.patch(`/api/v1/users/${accounts[0]?.id ?? ''}`, { disabled: true });
+    expect(disabled.status).toBe(200);
+    const ended = await operator.patch(`/api/v1/tenants/${suspended}`, { suspended: true });
+    expect(ended.status).toBe(200);
+    gone = apis;
   });
 
   /** A key of the owner with every scope but this one. */
@@ -434,6 +452,25 @@ describe('who may call', () => {
       for (const name of ['apiKey', 'X-API-Key', 'token']) {
         const { status } = await call(row, everyone, 'anonymous', (path) => `${path}?${name}=${key}`);
         expect([401, 403], `${name}: ${status}`).toContain(status);
+      }
+    });
+
+    it.each(closed)('a link opens its download and nothing else: $route', async (row) => {
+      const everyone = await everybody(row);
+      const token = await mint(world.owner, await file(world));
+      const isDownload = row.route.endsWith('/download/{fileId}');
+      const asked = await call(row, everyone, 'anonymous', (path) => `${path}?token=${token.token}`);
+      expect(asked.status).toBe(isDownload ? 403 : 401);
+      for (const api of [world.anonymous.as(token.token), world.anonymous.withKey(token.token)]) {
+        const { status } = await call(row, { ...everyone, anonymous: { api } }, 'anonymous');
+        expect(status).toBe(401);
+      }
+    });
+
+    it.each(closed)('who is disabled, or of a suspended tenant, is nobody: $route', async (row) => {
+      const everyone = await everybody(row);
+      for (const api of gone) {
+        expect((await call(row, { ...everyone, anonymous: { api } }, 'anonymous')).status).toBe(401);
       }
     });
 

@@ -32,6 +32,7 @@ const READ = {
   contentRange: 'bytes 10-19/1000',
   completed: true,
   upstreamStatus: 206,
+  askedStore: true,
   seconds: 0.005,
   time: new Date('2026-11-21T22:22:39Z'),
 };
@@ -49,6 +50,7 @@ describe('a line of the access log', () => {
       contentRange: undefined,
       completed: false,
       upstreamStatus: undefined,
+      askedStore: false,
       status: 0,
     });
   });
@@ -60,7 +62,9 @@ describe('a line of the access log', () => {
     ['200 : -', undefined],
     ['-', undefined],
   ])('of the upstream statuses %s the last counts', (upstreamStatus, last) => {
-    expect(parseAccessLogLine(written({ upstreamStatus }))?.upstreamStatus).toBe(last);
+    const line = parseAccessLogLine(written({ upstreamStatus }));
+    expect(line?.upstreamStatus).toBe(last);
+    expect(line?.askedStore).toBe(upstreamStatus.includes(' : '));
   });
 
   it('runs on behind what a full disk has cut off', () => {

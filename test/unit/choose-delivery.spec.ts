@@ -257,6 +257,11 @@ describe('chooseDelivery', () => {
       if (delivery.mode === 'stream') expect(delivery.shape).toBe(limits.shape);
     });
 
+    it.each(VOLUMES)('%s: what is to be sent here is, without being a limit', (place) => {
+      expect(of({ range: 'bytes=0-0' }, place, { here: true }).mode).toBe('stream');
+      expect(of({ ifNoneMatch: '"abc"' }, place, { here: true }).mode).toBe('not-modified');
+    });
+
     it('422 is said before any condition is judged (RFC 9110 §13.2.1)', () => {
       for (const request of [{ ifMatch: '"x"' }, { ifNoneMatch: '"abc"' }, { range: 'bytes=100-' }]) {
         expect(() => chooseS3(request, 'redirect', { limited: true })).toThrow(

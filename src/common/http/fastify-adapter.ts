@@ -3,7 +3,7 @@ import multipart from '@fastify/multipart';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify';
 import type { Logger } from 'pino';
-import type { HttpConfig } from '../config/config.js';
+import type { HttpConfig, NginxConfig } from '../config/config.js';
 import {
   headersTooLarge,
   Problem,
@@ -29,6 +29,7 @@ const KEEP_ALIVE_TIMEOUT = 75_000;
 
 export async function createFastifyAdapter(
   http: HttpConfig,
+  nginx: NginxConfig,
   logger: Logger,
   requestLogger = logger,
 ): Promise<FastifyAdapter> {
@@ -52,6 +53,8 @@ export async function createFastifyAdapter(
   });
   const fastify = adapter.getInstance<FastifyInstance>();
   fastify.addHook('onRequest', (request, reply, done) => {
+    // Where no nginx of ours is, another proxy passes on what the client says.
+    if (nginx.accessLog === undefined) delete request.headers['x-nginx-instance'];
     void reply.headers({ 'X-Request-Id': request.id, 'X-Content-Type-Options': 'nosniff' });
     done();
   });

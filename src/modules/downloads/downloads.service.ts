@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
-import { selectionOf } from '../../common/http/index.js';
+import { addressBlock, selectionOf } from '../../common/http/index.js';
 import { Problem, unavailable } from '../../common/problems/index.js';
 import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
 import { CountedAudit } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
-import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes } from '../storage/index.js';
+import { chooseDelivery, type Delivery, type DeliveryLimits, Volumes } from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
 import {
   admissionOf,
@@ -106,7 +106,7 @@ export class DownloadsService {
     const caller = await this.callers.find(request.http);
     if (!isCounted) {
       const names = namesOf(caller.value, request);
-      await this.count(this.look(caller.value, names));
+      await this.count(this.look(caller.value, names, request));
     }
     const found = await this.files.find(request.fileId, caller.value.principal);
     try {
@@ -125,13 +125,14 @@ export class DownloadsService {
     const file = judgeDownload(request.fileId, caller.value, found?.value, request.address);
     const representation = representationOf(file, caller.value.token?.filename);
     const volume = this.volumes.get(file.volume);
+    const selection = selectionOf(request.delivery, representation);
     const delivery = chooseDelivery(
       request.delivery,
       representation,
       { volume, key: file.objectKey },
-      this.limitsOf(caller.value, request),
+      // Probes are answered by the application (RULES 4.1).
+      { ...this.limitsOf(caller.value), here: isProbe(request.delivery, selection) },
     );
-    const selection = selectionOf(request.delivery, representation);
     return { caller: caller.value, file, delivery, selection, versions: versionsOf([caller, found]) };
   }
 
@@ -147,7 +148,7 @@ export class DownloadsService {
       await this.contents.require(file);
     }
     const names = namesOf(caller, request);
-    const look = this.look(caller, names);
+    const look = this.look(caller, names, request);
     const transfer =
       purposeOf(delivery, request.delivery) === 'open' ? this.planned.plan(chosen, request) : undefined;
     const verdict = await this.patient.admit(
@@ -177,17 +178,13 @@ export class DownloadsService {
     if (token !== undefined) this.audit.tokenUse(token.minter, token.id, address);
   }
 
-  private limitsOf(
-    { limits, bandwidthSubject, principal }: Caller,
-    request: DownloadRequest,
-  ): DeliveryLimits {
+  private limitsOf({ limits, bandwidthSubject, principal }: Caller): DeliveryLimits {
     const { transferRate, userRate: rate, limited } = limits;
     const user = principal.kind === 'user' ? principal : undefined;
-    const slowed = rate > 0 ? this.bandwidth.shape({ subject: bandwidthSubject, user, rate }) : undefined;
     return {
       limited,
       transferRate: transferRate > 0 ? transferRate : undefined,
-      shape: slowed ?? (isProbe(request.delivery) ? asItIs : undefined),
+      shape: rate > 0 ? this.bandwidth.shape({ subject: bandwidthSubject, user, rate }) : undefined,
     };
   }
 
@@ -197,8 +194,8 @@ export class DownloadsService {
     if (verdict.kind === 'rate') throw this.refusal(verdict);
   }
 
-  private look(caller: Caller, names: ClientNames): AdmissionRequest {
-    return lookAt(caller, names, this.throttle.downloads);
+  private look(caller: Caller, names: ClientNames, { address }: DownloadRequest): AdmissionRequest {
+    return lookAt(caller, names, addressBlock(address), this.throttle.downloads);
   }
 
   private refusal(verdict: Exclude<Verdict, { kind: 'admitted' | 'stale' }>): Problem {
@@ -230,6 +227,3 @@ function namesOf(caller: Caller, request: DownloadRequest): ClientNames {
     cookies: request.cookies,
   });
 }
-
-/** Probes are answered by the application (RULES 4.1). */
-const asItIs: Shape = (body) => body;

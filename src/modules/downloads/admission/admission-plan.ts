@@ -8,20 +8,30 @@ import type { AdmissionRequest, ClientNames, NewTransfer, Purpose, Slot } from '
 /** RULES 4.1: what clients send to find out whether ranges work and how large a file is. */
 const PROBE = /^bytes=0-[01]$/;
 
-export function isProbe({ range, head }: DeliveryRequest): boolean {
-  return range !== undefined && head !== true && PROBE.test(range);
+/** @param selection what is sent for it: the whole file where If-Range ignores the range, and that is no probe */
+export function isProbe({ range, head }: DeliveryRequest, selection: RangeSelection): boolean {
+  return selection.kind === 'ranges' && range !== undefined && head !== true && PROBE.test(range);
 }
 
-/** What admission is asked for a request that is counted and opens nothing: HEAD, 304, whatever is refused. */
-export function lookAt(caller: Caller, client: ClientNames, requestsPerMinute: number): AdmissionRequest {
+/**
+ * What admission is asked for a request that is counted and opens nothing: HEAD, 304, whatever is refused.
+ * @param block the address, or the /64 of an IPv6 address
+ */
+export function lookAt(
+  caller: Caller,
+  client: ClientNames,
+  block: string,
+  requestsPerMinute: number,
+): AdmissionRequest {
   const { subject, token } = caller;
   return {
     purpose: 'look',
     versions: new Map(),
     subject,
-    // Rate and slots of a token belong to each of its clients (RULES 4.6); cookies are the client's to choose.
+    // Rate and slots of a token belong to each of its clients (RULES 4.6); but cookies and User-Agents are the client's to choose, and
+    // whoever takes another one at each request would be counted by none.
     rate: {
-      of: token === undefined ? subject : `${subject}:${client.address}`,
+      of: token === undefined ? subject : `${subject}:${block}`,
       limit: requestsPerMinute,
     },
     client,
@@ -58,7 +68,7 @@ export function admissionOf(
 ): AdmissionRequest {
   return {
     ...look,
-    purpose: purposeOf(delivery, request),
+    purpose: purposeOf(delivery, request, selection),
     versions,
     file: { id: file.id, tenantId: file.tenantId, size: file.size, sha256: file.sha256 },
     token: caller.token && { id: caller.token.id, cookieOnly: caller.token.resume === 'cookie' },
@@ -68,9 +78,9 @@ export function admissionOf(
   };
 }
 
-export function purposeOf(delivery: Delivery, request: DeliveryRequest): Purpose {
+export function purposeOf(delivery: Delivery, request: DeliveryRequest, selection: RangeSelection): Purpose {
   if (request.head === true || delivery.mode === 'not-modified') return 'look';
-  return isProbe(request) && delivery.mode === 'stream' ? 'probe' : 'open';
+  return isProbe(request, selection) && delivery.mode === 'stream' ? 'probe' : 'open';
 }
 
 /** The versions that all of it rests on. */

@@ -67,10 +67,12 @@ end
 -- A logical download that this request may join.
 local function joinable(request, id)
   if not id then return nil end
-  local facts =
-    redis.call('HMGET', 'download:' .. request.tag .. ':' .. id, 'state', 'bytes', 'ended', 'open', 'slots', 'over')
+  local facts = redis.call('HMGET', 'download:' .. request.tag .. ':' .. id,
+    'state', 'bytes', 'ended', 'open', 'slots', 'over', 'begun')
   if not facts[1] or facts[6] then return nil end
   if request.token then
+    -- A claim lives for a day from its beginning, however often its client comes back.
+    if now - tonumber(facts[7]) >= DAY * 1000 then return nil end
     -- More than twice the size is no longer one download (RULES 4.5).
     if tonumber(facts[2]) >= 2 * request.size and request.size > 0 then return nil end
     local covered = facts[1] == 'COMPLETED'

@@ -18,6 +18,8 @@ export interface TransferLine {
   readonly completed: boolean;
   /** Of the last server that nginx asked: the store, where it asked one after the application. Undefined when it asked none. */
   readonly upstreamStatus: number | undefined;
+  /** Whether nginx went on to a store after the application had answered. */
+  readonly askedStore: boolean;
   /** From the first byte of the request to the last of the answer. */
   readonly seconds: number;
   /** When it ended, to the second. */
@@ -66,6 +68,7 @@ function lineOf(members: Record<string, unknown>): TransferLine | undefined {
     contentRange: textOf(members.contentRange),
     completed: completion === 'OK',
     upstreamStatus: lastStatusOf(textOf(members.upstreamStatus)),
+    askedStore: textOf(members.upstreamStatus)?.includes(' : ') ?? false,
     seconds,
     time,
   };

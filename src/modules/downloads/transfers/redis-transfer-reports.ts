@@ -30,9 +30,12 @@ export class RedisTransferReports extends TransferReports {
   }
 }
 
-/** Of a request that nginx gave up, the answer that names its download may not have come; what was refused has none. */
-function mayEndTransfer({ downloadId, status }: TransferLine): boolean {
-  return downloadId !== undefined || status === 0 || status >= CLIENT_GONE;
+/**
+ * Of a request that nginx gave up, the answer that names its download may not have come, and where it broke off what a store has said, no
+ * answer names one; what was refused has none.
+ */
+function mayEndTransfer({ downloadId, status, askedStore }: TransferLine): boolean {
+  return downloadId !== undefined || status === 0 || status >= CLIENT_GONE || askedStore;
 }
 
 function endedOf({ instance, requestId, downloadId, status, bytes, completed }: TransferLine): EndedTransfer {
