@@ -142,15 +142,15 @@ export class DownloadsService {
     request: DownloadRequest,
     isCounted: boolean,
   ): Promise<Opened | undefined> {
-    const { caller, file, delivery } = chosen;
+    const { caller, file, delivery, selection } = chosen;
     // A redirect needs no network: what is wrong with the object then, the store says itself.
     if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') {
       await this.contents.require(file);
     }
     const names = namesOf(caller, request);
     const look = this.look(caller, names, request);
-    const transfer =
-      purposeOf(delivery, request.delivery) === 'open' ? this.planned.plan(chosen, request) : undefined;
+    const isOpening = purposeOf(delivery, request.delivery, selection) === 'open';
+    const transfer = isOpening ? this.planned.plan(chosen, request) : undefined;
     const verdict = await this.patient.admit(
       admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
       request.response,
