@@ -7,7 +7,7 @@ import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
 import { CountedAudit, setPrincipal } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
-import { chooseDelivery, type Delivery, type DeliveryLimits, type Shape, Volumes } from '../storage/index.js';
+import { chooseDelivery, type Delivery, type DeliveryLimits, Volumes } from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
 import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
 import { clientCookie, clientNames } from './admission/client-names.js';
@@ -193,7 +193,8 @@ export class DownloadsService {
     return {
       limited,
       transferRate: transferRate > 0 ? transferRate : undefined,
-      shape: slowed ?? (isProbe(request.delivery) ? asItIs : undefined),
+      shape: slowed,
+      here: isProbe(request.delivery),
     };
   }
 
@@ -230,6 +231,3 @@ function namesOf(caller: Caller, request: DownloadRequest): ReturnType<typeof cl
     cookies: request.cookies,
   });
 }
-
-/** Probes are answered by the application (RULES 4.1). */
-const asItIs: Shape = (body) => body;

@@ -32,6 +32,8 @@ export interface DeliveryLimits {
   readonly shape?: Shape | undefined;
   /** Limited in any other way: a transfer that nobody here sees could not be counted. */
   readonly limited?: boolean | undefined;
+  /** Sent by the application though nothing is limited: probes (RULES 4.1). */
+  readonly here?: boolean | undefined;
 }
 
 type Selection = Exclude<RangeSelection, { kind: 'unsatisfiable' }>;
@@ -55,7 +57,7 @@ export function chooseDelivery(
   request: DeliveryRequest,
   representation: Representation,
   { volume, key }: StoredObject,
-  { transferRate, shape, limited: otherwise }: DeliveryLimits = {},
+  { transferRate, shape, limited: otherwise, here = false }: DeliveryLimits = {},
 ): Delivery {
   const limited = transferRate !== undefined || shape !== undefined || otherwise === true;
   if (limited && volume.delivery === 'redirect') throw notDeliverable(NO_LIMITS_HERE);
@@ -72,7 +74,9 @@ export function chooseDelivery(
   if (selection.kind === 'unsatisfiable') throw rangeNotSatisfiable(representation.size);
 
   const chosen =
-    shape === undefined ? pastUs(request, selection, representation, { volume, key }, limited) : undefined;
+    shape === undefined && !here
+      ? pastUs(request, selection, representation, { volume, key }, limited)
+      : undefined;
   if (chosen?.mode === 'redirect') return chosen;
   if (chosen !== undefined) return { ...chosen, transferRate };
   const { store } = volume;
