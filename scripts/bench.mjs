@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { accel1g } from '../bench/accel-1g.mjs';
 import { accelS31g } from '../bench/accel-s3-1g.mjs';
 import { authMe } from '../bench/auth-me.mjs';
-import { decision } from '../bench/decision.mjs';
+import { decision, decisionToken } from '../bench/decision.mjs';
+import { decisionCrowd } from '../bench/decision-crowd.mjs';
 import { loginStorm } from '../bench/login-storm.mjs';
 import { redirect } from '../bench/redirect.mjs';
 import { shapedUser } from '../bench/shaped-user.mjs';
@@ -27,7 +28,17 @@ import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
 const S3_ROWS = [redirect, accelS31g, uploadS31g];
-const ROWS = [decision, authMe, smallFiles, loginStorm, accel1g, shapedUser, ...S3_ROWS];
+const ROWS = [
+  decision,
+  decisionToken,
+  decisionCrowd,
+  authMe,
+  smallFiles,
+  loginStorm,
+  accel1g,
+  shapedUser,
+  ...S3_ROWS,
+];
 
 /** The application as it is delivered, whatever the caller's own environment says; but a login lasts for the whole run. */
 const APPLICATION = {
@@ -40,6 +51,7 @@ const APPLICATION = {
   RATE_LIMIT_LOGINS: '1000000',
   RATE_LIMIT_DOWNLOADS: '1000000000',
   DOWNLOAD_MAX_CONCURRENT: '1000000',
+  TOKENS_PER_MINTER: '100000',
 };
 
 /** @returns {{ wanted: import('../bench/benchmark.js').Benchmark[], json: string | undefined }} */

@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import type { Config } from './common/config/config.js';
 import { ConfigModule } from './common/config/config.module.js';
 import { DatabaseModule } from './common/database/index.js';
+import { DirectRoutesModule } from './common/http/direct-routes.js';
 import { HealthModule } from './common/health/index.js';
 import { ProblemFilter } from './common/problems/index.js';
 import { RedisModule } from './common/redis/index.js';
@@ -26,6 +27,7 @@ export class AppModule {
         RedisModule,
         RevocationModule,
         HealthModule.forRoot([AuthModule, StorageModule]),
+        DirectRoutesModule,
         AuthModule,
         FileMetaModule,
         TokensModule,

@@ -7,7 +7,7 @@ import type { Config } from './common/config/config.js';
 import { createFastifyAdapter } from './common/http/fastify-adapter.js';
 import { openApiDocument } from './common/http/openapi.js';
 import { validationPipe } from './common/http/validation.pipe.js';
-import { createLogger, NestLogger } from './common/telemetry/logger.js';
+import { createLogger, createRequestLogger, NestLogger } from './common/telemetry/logger.js';
 
 export interface Application {
   readonly nest: NestFastifyApplication;
@@ -19,7 +19,7 @@ export async function createApplication(config: Config, preview = false): Promis
   const logger = createLogger(config.log);
   const nest = await NestFactory.create<NestFastifyApplication>(
     AppModule.forRoot(config),
-    await createFastifyAdapter(config.http, logger),
+    await createFastifyAdapter(config.http, logger, createRequestLogger(config.log)),
     { logger: new NestLogger(logger), preview, abortOnError: false, bodyParser: false },
   );
   nest.useGlobalPipes(validationPipe());

@@ -39,10 +39,28 @@ export async function upload({ stack, signal }, { Authorization }, path) {
 }
 
 /**
- * Asks the application itself, as nginx would, and makes sure that it hands the body to nginx.
  * @param {Setting} setting
  * @param {Credentials} credentials
  * @param {string} fileId
+ * @returns {Promise<string>} a download token that lasts for the whole run, for any number of downloads at once
+ */
+export async function mintToken({ stack, signal }, credentials, fileId) {
+  const answer = await fetch(`${stack.appUrl}/api/v1/files/${fileId}/tokens`, {
+    method: 'POST',
+    headers: { ...credentials, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ expiresIn: 86_400, maxConcurrent: 1_000_000 }),
+    signal,
+  });
+  const text = await answer.text();
+  if (answer.status !== 201) throw new Error(`the token was answered ${String(answer.status)}: ${text}`);
+  return /** @type {{ token: string }} */ (parseJson(text)).token;
+}
+
+/**
+ * Asks the application itself, as nginx would, and makes sure that it hands the body to nginx.
+ * @param {Setting} setting
+ * @param {Record<string, string>} credentials
+ * @param {string} fileId with a query, if there is one
  * @returns {Promise<string>} the X-Accel-Redirect
  */
 export async function decide({ stack, signal }, credentials, fileId) {

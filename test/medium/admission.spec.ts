@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { bucketTag } from '../../src/common/redis/index.js';
 import type { AdmissionRequest, Verdict } from '../../src/modules/downloads/admission/admission.js';
 import type { RedisAdmission } from '../../src/modules/downloads/admission/redis-admission.js';
@@ -366,6 +366,34 @@ describe('admission', () => {
       expect(await open(another())).toBe(id);
     });
 
+    it('a client that goes on from another address gives back the slots that it took', async () => {
+      const subject = `token:${someName()}`;
+      const slotsAt = (address: string) => [
+        { holder: `${subject}:${address}`, limit: 1 },
+        { holder: subject, limit: 1 },
+      ];
+      const newCookie = someName();
+      const begun = { ...downloadBy(subject, { client: { address: 'a', newCookie } }), slots: slotsAt('a') };
+      const id = await open(begun);
+      await end(begun, id, 10, false);
+      const on = {
+        ...resumption(begun),
+        client: { ...clientAt('b'), cookie: newCookie },
+        slots: slotsAt('b'),
+      };
+      expect(await open(on)).toBe(id);
+      await end(on, id, 10, false);
+      expect(await redis.keys(`slots:*${subject}*`)).toEqual([]);
+      // What was handed to a store has no slot until somebody here sends it.
+      const { transfer: _, ...delegated } = downloadBy(subject, { client: clientAt('c') });
+      const other = await open({ ...delegated, slots: slotsAt('c') });
+      const here = { ...resumption(delegated), client: clientAt('c'), slots: slotsAt('c') };
+      expect(await open(here)).toBe(other);
+      expect(await admit({ ...downloadBy(subject), slots: slotsAt('c') })).toEqual({ kind: 'slots' });
+      await end(here, other, 10, false);
+      expect(await redis.keys(`slots:*${subject}*`)).toEqual([]);
+    });
+
     /** A reference that anybody can read, and Redis, given the same commands in the same order. */
     it('as a simple model has it, for any sequence of begins, resumes and ends', async () => {
       const LIMIT = 3;
@@ -415,22 +443,23 @@ describe('admission', () => {
     });
   });
 
+  const token = async (
+    facts: Partial<Record<'expiresAt' | 'used' | 'maxDownloads' | 'probes', string | number>> = {},
+  ): Promise<{ subject: string; key: string; use: { id: string; cookieOnly: boolean } }> => {
+    const id = someName();
+    const subject = `token:${id}`;
+    const key = `download:token:${bucketTag(subject)}:${id}`;
+    await redis.hset(key, {
+      expiresAt: Date.now() + 60_000,
+      used: 0,
+      maxDownloads: '',
+      probes: 0,
+      ...facts,
+    });
+    return { subject, key, use: { id, cookieOnly: false } };
+  };
+
   describe('claims of a token (RULES 4.5)', () => {
-    const token = async (
-      facts: Partial<Record<'expiresAt' | 'used' | 'maxDownloads' | 'probes', string | number>> = {},
-    ): Promise<{ subject: string; key: string; use: { id: string; cookieOnly: boolean } }> => {
-      const id = someName();
-      const subject = `token:${id}`;
-      const key = `download:token:${bucketTag(subject)}:${id}`;
-      await redis.hset(key, {
-        expiresAt: Date.now() + 60_000,
-        used: 0,
-        maxDownloads: '',
-        probes: 0,
-        ...facts,
-      });
-      return { subject, key, use: { id, cookieOnly: false } };
-    };
     const use = async (key: string) => Number(await redis.hget(key, 'used'));
 
     it('50 parallel first uses of a one-time token, on two replicas, hundreds of times: exactly one', async () => {
@@ -557,6 +586,37 @@ describe('admission', () => {
       expect(await open(downloadBy(subject, { token: of }))).not.toBe(id);
       expect(await use(key)).toBe(2);
     });
+  });
+
+  it('replicas whose clocks are an hour apart agree: Redis’ clock is the only one', async () => {
+    const clock = async (hours: number, work: () => Promise<Verdict>): Promise<Verdict> => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + hours * 3_600_000 });
+      try {
+        return await work();
+      } finally {
+        vi.useRealTimers();
+      }
+    };
+    const subject = someone();
+    const rate = { of: subject, limit: 2 };
+    const ask = (replica: number) => admit(downloadBy(subject, { rate, maxConcurrent: 1 }), replica);
+    expect((await clock(1, () => ask(0))).kind).toBe('admitted');
+    for (const [replica, hours] of [
+      [0, 1],
+      [1, -1],
+      [1, 0],
+    ] as const) {
+      expect(await clock(hours, () => ask(replica))).toEqual({ kind: 'slots' });
+    }
+    const look = (replica: number) => admit(downloadBy(subject, { rate, purpose: 'look' }), replica);
+    expect((await clock(-1, () => look(1))).kind).toBe('admitted');
+    for (const hours of [1, 0, -1]) {
+      const verdict = await clock(hours, () => look(0));
+      expect(verdict).toMatchObject({ kind: 'rate' });
+      expect(verdict.kind === 'rate' && verdict.left <= 60_000).toBe(true);
+    }
+    const { subject: holder, use: of } = await token({ expiresAt: Date.now() + 60_000 });
+    expect((await clock(1, () => admit(downloadBy(holder, { token: of })))).kind).toBe('admitted');
   });
 
   it('a batch is judged in its order, each for itself', async () => {

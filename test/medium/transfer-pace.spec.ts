@@ -8,10 +8,10 @@ import { performance } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Controller, Get, Module, Req, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Module, Req, Res } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stack, startStack } from '../../scripts/stack/start-stack.mjs';
 import { loadConfig } from '../../src/common/config/load-config.js';
@@ -23,8 +23,8 @@ import type { DeliveryLimits } from '../../src/modules/storage/delivery/choose-d
 import {
   chooseDelivery,
   type Delivery,
-  DeliveryInterceptor,
   newObjectKey,
+  sendDelivery,
   type Shape,
   Volumes,
 } from '../../src/modules/storage/index.js';
@@ -45,16 +45,15 @@ const next: { choose: (request: FastifyRequest) => Delivery } = {
 @Controller('download')
 class NextDownload {
   @Get()
-  @UseInterceptors(DeliveryInterceptor)
-  open(@Req() request: FastifyRequest): Delivery {
-    return next.choose(request);
+  open(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return sendDelivery(next.choose(request), request, reply);
   }
 }
 
-@Module({ controllers: [NextDownload], providers: [DeliveryInterceptor] })
+@Module({ controllers: [NextDownload] })
 class Downloads {}
 
-/** Real: nginx, MinIO, Fastify, the interceptor, the stores. Fake: who decides. */
+/** Real: nginx, MinIO, Fastify, the sending, the stores. Fake: who decides. */
 describe('the pace of one transfer', () => {
   let dataDir: string;
   let stack: Stack;

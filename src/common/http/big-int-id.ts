@@ -1,3 +1,4 @@
+import { Problem, validationFailed } from '../problems/index.js';
 import { registerDecorator, type ValidationOptions } from 'class-validator';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
@@ -5,6 +6,12 @@ const MAX_BIGINT = 2n ** 63n - 1n;
 /** Whether it is the decimal text of a PostgreSQL identity: 1 … 2^63 − 1. */
 export function isBigIntId(value: unknown): value is string {
   return typeof value === 'string' && /^[1-9]\d{0,18}$/.test(value) && BigInt(value) <= MAX_BIGINT;
+}
+
+/** @throws Problem `validation-failed` (400) for everything else */
+export function bigIntId(value: unknown): string {
+  if (isBigIntId(value)) return value;
+  throw new Problem(validationFailed, { detail: 'An id is a whole number from 1 to 9223372036854775807.' });
 }
 
 /** The member of a DTO is such a text; with `each` it is a list of them. */

@@ -14,6 +14,7 @@ import {
   validationFailed,
 } from '../problems/index.js';
 import { drainConnections } from './drain-connections.js';
+import { lazyChildLogger } from './lazy-child-logger.js';
 import { logRequests } from './log-requests.js';
 import { requestId } from './request-id.js';
 
@@ -26,11 +27,16 @@ const HEADERS_TIMEOUT = 20_000;
 /** Longer than nginx keeps an idle connection to us, so that it is never us who closes under a request. */
 const KEEP_ALIVE_TIMEOUT = 75_000;
 
-export async function createFastifyAdapter(http: HttpConfig, logger: Logger): Promise<FastifyAdapter> {
+export async function createFastifyAdapter(
+  http: HttpConfig,
+  logger: Logger,
+  requestLogger = logger,
+): Promise<FastifyAdapter> {
   const adapter = new FastifyAdapter({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestId,
+    childLoggerFactory: lazyChildLogger,
     trustProxy: [...http.trustedProxies],
     bodyLimit: JSON_BODY_LIMIT,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
@@ -49,7 +55,7 @@ export async function createFastifyAdapter(http: HttpConfig, logger: Logger): Pr
     void reply.headers({ 'X-Request-Id': request.id, 'X-Content-Type-Options': 'nosniff' });
     done();
   });
-  logRequests(fastify);
+  logRequests(fastify, requestLogger);
   drainConnections(fastify);
   parseJsonBodies(fastify);
   await fastify.register(multipart);

@@ -1,11 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { clientAddress, conditionalHeaders } from '../../common/http/index.js';
+import { bigIntId, clientAddress, conditionalHeaders } from '../../common/http/index.js';
 import type { DeliveryRequest } from '../storage/index.js';
 
 /** A GET or HEAD of a download, as far as the answer depends on it. */
 export interface DownloadRequest {
+  readonly fileId: string;
   /** For its credentials. */
   readonly http: FastifyRequest;
   readonly delivery: DeliveryRequest;
@@ -22,15 +22,15 @@ const SENDS_CREDENTIALS_ON = /^(?:Wget|aria2)\//;
 
 const PREFETCH = /(?:^|[\s,;])prefetch\b/i;
 
-export const Download = createParamDecorator((_: unknown, context: ExecutionContext): DownloadRequest => {
-  const http = context.switchToHttp().getRequest<FastifyRequest>();
-  const { raw: response } = context.switchToHttp().getResponse<FastifyReply>();
+/** @throws Problem `validation-failed` (400) for what is no id */
+export function downloadRequest(http: FastifyRequest, reply: FastifyReply): DownloadRequest {
   const { headers, method, raw } = http;
   // RFC 9110 §14.2: Range means something with GET only. It is not a list header (§5.3): two of them say nothing, and
   // nginx would read the first alone.
   const sent = method === 'GET' && headers.range !== undefined ? (raw.headersDistinct.range?.length ?? 0) : 0;
   const userAgent = headers['user-agent'] ?? '';
   return {
+    fileId: bigIntId((http.params as { readonly fileId: unknown }).fileId),
     http,
     delivery: {
       ...conditionalHeaders(headers),
@@ -43,6 +43,6 @@ export const Download = createParamDecorator((_: unknown, context: ExecutionCont
     userAgent,
     cookies: headers.cookie,
     isPrefetch: PREFETCH.test(`${String(headers['sec-purpose'] ?? '')} ${String(headers.purpose ?? '')}`),
-    response,
+    response: reply.raw,
   };
-});
+}

@@ -1,11 +1,11 @@
-import { Controller, Get, Param, Res, UseInterceptors } from '@nestjs/common';
+import { Controller, Get } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, JudgesCredentials } from '../../common/http/index.js';
-import { RateLimit } from '../../common/throttling/index.js';
-import type { FastifyReply } from 'fastify';
+import { ApiProblems } from '../../common/http/index.js';
+import { Direct } from '../../common/http/direct-routes.js';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequirePermission } from '../auth/index.js';
-import { type Delivery, DeliveryInterceptor } from '../storage/index.js';
-import { Download, type DownloadRequest } from './download-request.js';
+import { sendDelivery } from '../storage/index.js';
+import { downloadRequest } from './download-request.js';
 import { BINARY, DOWNLOAD_HEADERS } from './downloads.openapi.js';
 import { DownloadsService } from './downloads.service.js';
 
@@ -19,11 +19,8 @@ export class DownloadsController {
    * same headers, and spends nothing. Clients that keep cookies are known by one when they resume.
    */
   @Get(':fileId')
-  @JudgesCredentials()
+  @Direct()
   @RequirePermission('download')
-  // Its rate is part of the admission.
-  @RateLimit('none')
-  @UseInterceptors(DeliveryInterceptor)
   @ApiOperation({ summary: 'Download a file' })
   @ApiParam({ name: 'fileId', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '42' })
   @ApiQuery({
@@ -61,13 +58,9 @@ export class DownloadsController {
   })
   @ApiResponse({ status: 304, description: 'The client has it already' })
   @ApiProblems(400, 401, 403, 404, 410, 412, 416, 422, 429, 502, 503)
-  async downloadFile(
-    @Param('fileId', BigIntIdPipe) fileId: string,
-    @Download() request: DownloadRequest,
-    @Res({ passthrough: true }) reply: FastifyReply,
-  ): Promise<Delivery> {
-    const { delivery, headers } = await this.downloads.open(fileId, request);
+  async downloadFile(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { delivery, headers } = await this.downloads.open(downloadRequest(request, reply));
     void reply.headers(headers);
-    return delivery;
+    await sendDelivery(delivery, request, reply);
   }
 }

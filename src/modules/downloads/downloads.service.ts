@@ -1,16 +1,23 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
 import { selectionOf } from '../../common/http/index.js';
 import { Problem, unavailable } from '../../common/problems/index.js';
 import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
-import { CountedAudit, setPrincipal } from '../auth/index.js';
+import { CountedAudit } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
 import { chooseDelivery, type Delivery, type DeliveryLimits, Volumes } from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
-import { admissionOf, type Chosen, isProbe, lookAt, versionsOf } from './admission/admission-plan.js';
+import {
+  admissionOf,
+  type Chosen,
+  isProbe,
+  lookAt,
+  purposeOf,
+  versionsOf,
+} from './admission/admission-plan.js';
 import { clientCookie, clientNames } from './admission/client-names.js';
+import { PatientAdmission } from './admission/patient-admission.js';
 import { UserBandwidth } from './bandwidth/user-bandwidth.js';
 import type { Caller } from './callers/caller.js';
 import { Callers } from './callers/callers.js';
@@ -37,10 +44,6 @@ export interface Opened {
 /** How often what was kept may turn out to be old (RULES 2.1). */
 const ATTEMPTS = 3;
 
-/** Milliseconds: a slot that is about to become free is waited for (RULES 2.1). */
-const SLOT_WAIT = 1_000;
-const SLOT_RETRY = 100;
-
 /** The main job: who asks, may they, how much, and how do the bytes get there. */
 @Injectable()
 export class DownloadsService {
@@ -52,6 +55,7 @@ export class DownloadsService {
     private readonly volumes: Volumes,
     private readonly contents: StoredContents,
     private readonly admission: Admission,
+    private readonly patient: PatientAdmission,
     private readonly planned: PlannedTransfers,
     private readonly own: OwnTransfers,
     private readonly bandwidth: UserBandwidth,
@@ -68,13 +72,13 @@ export class DownloadsService {
    * @throws Problem of `Callers.find` (400, 401, 403, 429), `judgeDownload` (401, 403, 404, 410), `chooseDelivery` (412, 416, 422);
    * `prefetch-refused`, `token-exhausted` (403), `too-many-requests`, `too-many-downloads` (429), `content-missing` (502)
    */
-  async open(fileId: string, request: DownloadRequest): Promise<Opened> {
+  async open(request: DownloadRequest): Promise<Opened> {
     if (request.isPrefetch) throw prefetchRefused();
-    let chosen = this.recall(fileId, request);
+    let chosen = this.recall(request);
     let isCounted = false;
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       if (chosen === undefined) {
-        chosen = await this.find(fileId, request, isCounted);
+        chosen = await this.find(request, isCounted);
         isCounted = true;
       }
       const opened = await this.commit(chosen, request, isCounted);
@@ -85,12 +89,12 @@ export class DownloadsService {
   }
 
   /** A decision on what is kept; undefined when something is not, and when it would be no. */
-  private recall(fileId: string, request: DownloadRequest): Chosen | undefined {
+  private recall(request: DownloadRequest): Chosen | undefined {
     const caller = this.callers.recall(request.http);
-    const found = caller && this.files.recall(fileId, caller.value.principal);
+    const found = caller && this.files.recall(request.fileId, caller.value.principal);
     if (caller === undefined || found === undefined) return undefined;
     try {
-      return this.choose(fileId, caller, found, request);
+      return this.choose(caller, found, request);
     } catch (error) {
       if (error instanceof Problem) return undefined;
       throw error;
@@ -98,17 +102,15 @@ export class DownloadsService {
   }
 
   /** A decision on what holds now. It is counted before anything is asked for: whoever makes up ids is refused like everybody. */
-  private async find(fileId: string, request: DownloadRequest, isCounted: boolean): Promise<Chosen> {
+  private async find(request: DownloadRequest, isCounted: boolean): Promise<Chosen> {
     const caller = await this.callers.find(request.http);
-    setPrincipal(request.http, caller.value.principal);
     if (!isCounted) {
-      const { names } = namesOf(caller.value, request);
-      const verdict = await this.admission.admit(this.look(caller.value, names));
-      if (verdict.kind !== 'admitted' && verdict.kind !== 'stale') throw this.refusal(verdict);
+      const names = namesOf(caller.value, request);
+      await this.count(this.look(caller.value, names));
     }
-    const found = await this.files.find(fileId, caller.value.principal);
+    const found = await this.files.find(request.fileId, caller.value.principal);
     try {
-      return this.choose(fileId, caller, found, request);
+      return this.choose(caller, found, request);
     } catch (error) {
       if (isTokenInvalid(error)) await this.callers.miss(request.http);
       throw error;
@@ -116,12 +118,11 @@ export class DownloadsService {
   }
 
   private choose(
-    fileId: string,
     caller: Resting<Caller>,
     found: Resting<FileWithGrants> | undefined,
     request: DownloadRequest,
   ): Chosen {
-    const file = judgeDownload(fileId, caller.value, found?.value, request.address);
+    const file = judgeDownload(request.fileId, caller.value, found?.value, request.address);
     const representation = representationOf(file, caller.value.token?.filename);
     const volume = this.volumes.get(file.volume);
     const delivery = chooseDelivery(
@@ -141,46 +142,39 @@ export class DownloadsService {
     isCounted: boolean,
   ): Promise<Opened | undefined> {
     const { caller, file, delivery } = chosen;
-    setPrincipal(request.http, caller.principal);
     // A redirect needs no network: what is wrong with the object then, the store says itself.
     if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') {
       await this.contents.require(file);
     }
-    const { names, newCookie } = namesOf(caller, request);
+    const names = namesOf(caller, request);
     const look = this.look(caller, names);
-    const transfer = this.planned.plan(chosen, request);
-    const verdict = await this.admit(
+    const transfer =
+      purposeOf(delivery, request.delivery) === 'open' ? this.planned.plan(chosen, request) : undefined;
+    const verdict = await this.patient.admit(
       admissionOf(isCounted ? { ...look, rate: undefined } : look, chosen, request.delivery, transfer),
-      request,
+      request.response,
     );
     if (verdict.kind === 'stale') return undefined;
     if (verdict.kind !== 'admitted') {
       if (verdict.kind === 'token-invalid') await this.callers.miss(request.http);
+      // What is refused has changed nothing; that it was asked for counts all the same.
+      if (!isCounted && verdict.kind !== 'rate') await this.count(look);
       throw this.refusal(verdict);
     }
     const { downloadId, isNew } = verdict;
     if (isNew) this.noteUse(caller, request);
     const headers: Record<string, string> = {};
-    if (downloadId !== undefined) headers['X-Download-Id'] = downloadId;
+    // HEAD and 304 are about no download, though there may be one.
+    if (transfer !== undefined || delivery.mode === 'redirect') headers['X-Download-Id'] = downloadId ?? '';
     // Shared caches keep what is public together with its headers: a cookie in them would be everybody's.
     if (isNew && transfer !== undefined && file.visibility !== 'public') {
-      headers['Set-Cookie'] = clientCookie(newCookie, file.id, this.isSecure);
+      headers['Set-Cookie'] = clientCookie(names.newCookie, file.id, this.isSecure);
     }
     return { headers, delivery: this.own.follow(delivery, transfer, downloadId, request.response) };
   }
 
   private noteUse({ token }: Caller, { address }: DownloadRequest): void {
     if (token !== undefined) this.audit.tokenUse(token.minter, token.id, address);
-  }
-
-  /** A slot may become free any moment, for instance when the log line of a transfer that has just ended is read. */
-  private async admit(admission: AdmissionRequest, { response }: DownloadRequest): Promise<Verdict> {
-    const deadline = performance.now() + SLOT_WAIT;
-    for (;;) {
-      const verdict = await this.admission.admit(admission);
-      if (verdict.kind !== 'slots' || performance.now() >= deadline || response.destroyed) return verdict;
-      await sleep(SLOT_RETRY);
-    }
   }
 
   private limitsOf(
@@ -196,6 +190,12 @@ export class DownloadsService {
       shape: slowed,
       here: isProbe(request.delivery),
     };
+  }
+
+  /** @throws Problem `too-many-requests` (429) */
+  private async count(look: AdmissionRequest): Promise<void> {
+    const verdict = await this.admission.admit(look);
+    if (verdict.kind === 'rate') throw this.refusal(verdict);
   }
 
   private look(caller: Caller, names: ClientNames): AdmissionRequest {
@@ -223,7 +223,7 @@ export class DownloadsService {
   }
 }
 
-function namesOf(caller: Caller, request: DownloadRequest): ReturnType<typeof clientNames> {
+function namesOf(caller: Caller, request: DownloadRequest): ClientNames {
   return clientNames({
     subject: caller.subject,
     address: request.address,

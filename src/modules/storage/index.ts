@@ -2,7 +2,7 @@ export { ContentDigest, type ContentFacts } from './content-digest.js';
 export { chooseDelivery, type DeliveryLimits } from './delivery/choose-delivery.js';
 export type { DeliveryRequest } from './delivery/delivery-request.js';
 export type { Delivery } from './delivery/delivery.js';
-export { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
+export { sendDelivery } from './delivery/send-delivery.js';
 export type { Representation } from './delivery/representation.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';

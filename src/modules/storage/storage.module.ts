@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
 import { VolumesHealth } from '../../common/health/index.js';
 import { Buckets } from './buckets.js';
-import { DeliveryInterceptor } from './delivery/delivery.interceptor.js';
 import { ObjectCredentials } from './object-credentials.js';
 import { Volumes } from './volumes.js';
 import { VolumesHealthReader } from './volumes-health.js';
@@ -12,10 +11,9 @@ import { VolumesSetup } from './volumes-setup.js';
     Buckets,
     Volumes,
     VolumesSetup,
-    DeliveryInterceptor,
     ObjectCredentials,
     { provide: VolumesHealth, useClass: VolumesHealthReader },
   ],
-  exports: [Volumes, DeliveryInterceptor, ObjectCredentials, VolumesHealth],
+  exports: [Volumes, ObjectCredentials, VolumesHealth],
 })
 export class StorageModule {}

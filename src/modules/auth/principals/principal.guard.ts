@@ -12,10 +12,9 @@ export class PrincipalGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const use = CREDENTIALS.of(context);
-    if (use === 'ignored' || use === 'judged') return true;
+    if (CREDENTIALS.of(context) === 'ignored') return true;
     const principal = await this.resolver.resolve(request);
-    if (principal.kind === 'anonymous' && use !== 'optional') throw unauthenticated();
+    if (principal.kind === 'anonymous') throw unauthenticated();
     setPrincipal(request, principal);
     return true;
   }

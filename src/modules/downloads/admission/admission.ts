@@ -15,12 +15,13 @@ export interface TokenUse {
   readonly cookieOnly: boolean;
 }
 
-/** The client of a download, as it can be recognised (RULES 1.3). Hashes: what is kept tells nothing of anybody. */
+/** The client of a download, as it can be recognised (RULES 1.3). */
 export interface ClientNames {
+  /** Hash of its subject, address and User-Agent. */
   readonly address: string;
-  /** Of the cookie that came back. */
+  /** That came back. It is not kept: the id of a logical download is a hash of it. */
   readonly cookie?: string | undefined;
-  /** Of the cookie that the client is given if this opens a logical download: its id is made of it. */
+  /** That it is given if this opens a logical download. */
   readonly newCookie: string;
 }
 

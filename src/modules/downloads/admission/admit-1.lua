@@ -47,10 +47,27 @@ local function countRate(rate)
   if redis.call('INCR', rate.key) == 1 then redis.call('PEXPIRE', rate.key, MINUTE) end
 end
 
+-- The slots of a logical download are where it began, wherever its client comes from now. One that was handed to a store has none yet.
+local function slotsOf(keys, asked)
+  if keys == '' or not asked then return asked end
+  local slots = {}
+  for key in string.gmatch(keys, '%S+') do
+    local place = #slots + 1
+    slots[place] = { key = key, limit = asked[place] and asked[place].limit or 1 }
+  end
+  return slots
+end
+
+local function keysOf(slots)
+  local keys = {}
+  for place, slot in ipairs(slots) do keys[place] = slot.key end
+  return table.concat(keys, ' ')
+end
+
 -- A logical download that this request may join.
 local function joinable(request, id)
   if not id then return nil end
-  local facts = redis.call('HMGET', 'download:' .. request.tag .. ':' .. id, 'state', 'bytes', 'ended', 'open')
+  local facts = redis.call('HMGET', 'download:' .. request.tag .. ':' .. id, 'state', 'bytes', 'ended', 'open', 'slots')
   if not facts[1] then return nil end
   if request.token then
     -- More than twice the size is no longer one download (RULES 4.5).
@@ -58,7 +75,7 @@ local function joinable(request, id)
     local covered = facts[1] == 'COMPLETED'
     if covered and not (request.above and now - tonumber(facts[3]) < AFTERMATH) then return nil end
   end
-  return { id = id, open = tonumber(facts[4]) }
+  return { id = id, open = tonumber(facts[4]), slots = slotsOf(facts[5], request.slots) }
 end
 
 local function find(request)
@@ -94,12 +111,12 @@ local function slotRefuses(slots, id)
   return nil
 end
 
-local function openTransfer(request, id, deadline)
+local function openTransfer(request, id, slots, deadline)
   local transfers = 'transfers:' .. request.tag .. ':' .. request.instance
   redis.call('HSET', transfers, request.transfer,
     string.format('%.0f %.0f %s %s', now, deadline, id, request.ranges))
   redis.call('SADD', 'transfers:' .. request.tag .. ':instances', request.instance)
-  for _, slot in ipairs(request.slots) do
+  for _, slot in ipairs(slots) do
     if redis.call('ZADD', slot.key, 'GT', deadline, id) == 1 then
       redis.call('EXPIRE', slot.key, math.max(SLOTS_LIFE, math.ceil((deadline - now) / 1000)))
     end
@@ -107,12 +124,10 @@ local function openTransfer(request, id, deadline)
 end
 
 local function newDownload(request)
-  local slots = {}
-  for place, slot in ipairs(request.slots) do slots[place] = slot.key end
   redis.call('HSET', 'download:' .. request.tag .. ':' .. request.id,
     'state', request.transfer and 'ACTIVE' or 'DELEGATED', 'file', request.file, 'tenant', request.tenant,
     'subject', request.subject, 'size', request.size, 'begun', now, 'ended', 0, 'bytes', 0, 'ranges', '',
-    'open', request.transfer and 1 or 0, 'slots', table.concat(slots, ' '))
+    'open', request.transfer and 1 or 0, 'slots', keysOf(request.slots))
   redis.call('SET', request.addressKey, request.id, 'EX', DAY)
   if request.token then redis.call('HINCRBY', request.token.key, 'used', 1) end
   local hits = 'stats:' .. request.tag .. ':pending'
@@ -143,7 +158,8 @@ local function admit(request)
   if known and request.maxConnections and known.open >= request.maxConnections then
     return { refused = 'connections' }
   end
-  if slotRefuses(request.slots, known and known.id) then return { refused = 'slots' } end
+  local slots = known and known.slots or request.slots
+  if slotRefuses(slots, known and known.id) then return { refused = 'slots' } end
 
   countRate(request.rate)
   local id = known and known.id or request.id
@@ -153,11 +169,12 @@ local function admit(request)
     newDownload(request)
   elseif request.transfer then
     redis.call('HINCRBY', record, 'open', 1)
+    redis.call('HSET', record, 'slots', keysOf(slots))
     redis.call('ZREM', 'downloads:' .. request.tag .. ':idle', id)
   end
   if request.transfer then
     local deadline = now + GRACE + math.ceil(request.length / request.minRate * 1000)
-    openTransfer(request, id, deadline)
+    openTransfer(request, id, slots, deadline)
     life = DAY + math.ceil((deadline - now) / 1000)
   end
   redis.call('EXPIRE', record, life)

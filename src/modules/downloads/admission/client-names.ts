@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { ClientNames } from './admission.js';
 import { randomText } from './random-text.js';
 
@@ -18,20 +19,12 @@ export interface ClientFacts {
   readonly cookies: string | undefined;
 }
 
-/** The names of a client, and the cookie by which it will know the logical download that it may open now. */
-export function clientNames({ subject, address, userAgent, cookies }: ClientFacts): {
-  readonly names: ClientNames;
-  readonly newCookie: string;
-} {
-  const cookie = cookies === undefined ? undefined : COOKIE.exec(cookies)?.[1];
-  const newCookie = randomText();
+/** How the client of a request can be recognised, and the cookie by which it will be if this opens a logical download. */
+export function clientNames({ subject, address, userAgent, cookies }: ClientFacts): ClientNames {
   return {
-    names: {
-      address: nameOf(subject, `address\n${address}\n${userAgent}`),
-      newCookie: nameOf(subject, newCookie),
-      ...(cookie !== undefined && { cookie: nameOf(subject, cookie) }),
-    },
-    newCookie,
+    address: addressName(`${subject}\n${address}\n${userAgent}`),
+    cookie: cookies === undefined ? undefined : COOKIE.exec(cookies)?.[1],
+    newCookie: randomText(),
   };
 }
 
@@ -43,7 +36,14 @@ export function clientCookie(value: string, fileId: string, secure: boolean): st
   );
 }
 
-/** 132 bits of SHA-256: what is kept tells neither a cookie nor an address. */
-function nameOf(subject: string, text: string): string {
-  return hash('sha256', `${subject}\n${text}`, 'base64url').slice(0, 22);
+/** Of who has asked lately: a hash costs more than to look it up. */
+const known = new LRUCache<string, string>({ max: 10_000 });
+
+/** 132 bits of SHA-256: what is kept of a client tells no address. */
+function addressName(text: string): string {
+  const before = known.get(text);
+  if (before !== undefined) return before;
+  const name = hash('sha256', text, 'base64url').slice(0, 22);
+  known.set(text, name);
+  return name;
 }

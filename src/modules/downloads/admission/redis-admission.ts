@@ -112,10 +112,10 @@ export class RedisAdmission extends Admission {
       ...(file && { file: file.id, tenant: file.tenantId, size: file.size }),
       ...(file && {
         addressKey: `client:${tag}:${client.address}:${content}`,
-        cookieId: client.cookie && downloadId(tag, client.cookie, content),
+        cookieId: client.cookie && downloadId(tag, subject, client.cookie, content),
       }),
       ...(opens && {
-        id: downloadId(tag, client.newCookie, content),
+        id: downloadId(tag, subject, client.newCookie, content),
         slots:
           transfer === undefined
             ? []

@@ -4,7 +4,13 @@ import { DownloadConfig } from '../../../common/config/config.js';
 import { addressBlock, clientAddress } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { Resting } from '../../../common/revocation/index.js';
-import { forbidden, holdsPermission, type Principal, PrincipalResolver } from '../../auth/index.js';
+import {
+  forbidden,
+  holdsPermission,
+  type Principal,
+  PrincipalResolver,
+  setPrincipal,
+} from '../../auth/index.js';
 import { type DownloadToken, DownloadTokens } from '../../tokens/index.js';
 import { tokenInvalid } from '../downloads.problems.js';
 import { anonymousCaller, type Caller, tokenCaller, userCaller } from './caller.js';
@@ -52,6 +58,8 @@ export class Callers {
 
   private callerOf(found: Resting<Principal | DownloadToken>, request: FastifyRequest): Resting<Caller> {
     const { value, subjects, versions } = found;
+    // The audit is told who was refused, whatever is refused from here on.
+    setPrincipal(request, 'kind' in value ? value : value.minter);
     const known = this.known.get(value);
     if (known !== undefined) return { value: known, subjects, versions };
     const caller = this.makeCaller(value, request);

@@ -9,7 +9,7 @@ interface Limited {
   readonly transferRate?: number | undefined;
 }
 
-/** How a file gets to the client: a value, decided by `chooseDelivery`, written by `DeliveryInterceptor`. */
+/** How a file gets to the client: a value, decided by `chooseDelivery`, written by `sendDelivery`. */
 export type Delivery =
   /** The client has it already (304). */
   | { readonly mode: 'not-modified'; readonly representation: Representation }

@@ -1,6 +1,4 @@
-import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { mergeAll, NEVER, type Observable, of, switchMap } from 'rxjs';
 import { type ByteRange, nginxInstanceOf } from '../../../common/http/index.js';
 import { chunksOf } from '../reusing-readable.js';
 import type { Delivery } from './delivery.js';
@@ -12,49 +10,36 @@ import { nginxLimit, paced, pacingHeaders } from './transfer-pace.js';
 
 type Stream = Extract<Delivery, { mode: 'stream' }>;
 
-/** Writes a `Delivery` to the reply: the only place that knows how each mode looks on the wire. */
-@Injectable()
-export class DeliveryInterceptor implements NestInterceptor<Delivery, undefined> {
-  intercept(context: ExecutionContext, next: CallHandler<Delivery>): Observable<undefined> {
-    const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const reply = context.switchToHttp().getResponse<FastifyReply>();
-    return next.handle().pipe(
-      switchMap((delivery) => write(delivery, request, reply)),
-      mergeAll(),
-    );
-  }
-}
-
-async function write(
+/** Answers with a delivery: the only place that knows how each mode looks on the wire. */
+export async function sendDelivery(
   delivery: Delivery,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<Observable<undefined>> {
+): Promise<void> {
   switch (delivery.mode) {
     case 'not-modified':
-      void reply.status(304).headers(validatorHeaders(delivery.representation));
-      return of(undefined);
+      void reply.status(304).headers(validatorHeaders(delivery.representation)).send();
+      return;
     case 'accel':
-      void reply.headers({
-        ...representationHeaders(delivery.representation),
-        ...nginxLimit(delivery),
-        'X-Accel-Redirect': delivery.internalPath,
-      });
-      return of(undefined);
+      void reply
+        .headers(representationHeaders(delivery.representation))
+        .headers({ ...nginxLimit(delivery), 'X-Accel-Redirect': delivery.internalPath })
+        .send();
+      return;
     case 'accel-s3':
-      void reply.headers({
-        ...representationHeaders(delivery.representation),
-        ...nginxLimit(delivery),
-        ...proxyHeaders(delivery),
-      });
-      return of(undefined);
+      void reply
+        .headers(representationHeaders(delivery.representation))
+        .headers({ ...nginxLimit(delivery), ...proxyHeaders(delivery) })
+        .send();
+      return;
     case 'redirect':
-      void reply.status(302).headers({ Location: delivery.location, 'Cache-Control': 'private, no-store' });
-      return of(undefined);
+      void reply
+        .status(302)
+        .headers({ Location: delivery.location, 'Cache-Control': 'private, no-store' })
+        .send();
+      return;
     case 'stream':
       await stream(delivery, request, reply);
-      // The reply is ours: the framework has nothing to send, now or later.
-      return NEVER;
   }
 }
 
