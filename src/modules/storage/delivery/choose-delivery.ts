@@ -32,7 +32,7 @@ export interface DeliveryLimits {
   readonly shape?: Shape | undefined;
   /** Limited in any other way: a transfer that nobody here sees could not be counted. */
   readonly limited?: boolean | undefined;
-  /** Sent by the application though nothing is limited: probes (RULES 4.1). */
+  /** To be sent by the application, whatever the volume. */
   readonly here?: boolean | undefined;
 }
 
@@ -57,7 +57,7 @@ export function chooseDelivery(
   request: DeliveryRequest,
   representation: Representation,
   { volume, key }: StoredObject,
-  { transferRate, shape, limited: otherwise, here = false }: DeliveryLimits = {},
+  { transferRate, shape, limited: otherwise, here }: DeliveryLimits = {},
 ): Delivery {
   const limited = transferRate !== undefined || shape !== undefined || otherwise === true;
   if (limited && volume.delivery === 'redirect') throw notDeliverable(NO_LIMITS_HERE);
@@ -74,7 +74,7 @@ export function chooseDelivery(
   if (selection.kind === 'unsatisfiable') throw rangeNotSatisfiable(representation.size);
 
   const chosen =
-    shape === undefined && !here
+    shape === undefined && here !== true
       ? pastUs(request, selection, representation, { volume, key }, limited)
       : undefined;
   if (chosen?.mode === 'redirect') return chosen;
