@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { auditLines, factsOf } from '../harness/audit.js';
+import { type AuditEntry, auditLines, factsOf, SELECT_AUDIT } from '../harness/audit.js';
+import { mint } from '../harness/download-tokens.js';
 import { ADMIN } from '../harness/own-stack.js';
 import { RefusalsLab } from '../harness/refusals-lab.js';
 
@@ -123,6 +124,74 @@ describe('refusals in the audit', () => {
       ['192.0.2.7', 20],
       ['x'.repeat(64), 1],
     ]);
+    await own.stack.app?.start();
+  });
+
+  it('downloads by tokens and what their holders are refused are counted, with the minter; tokens of nobody without one', async () => {
+    const before = await lab.lastId();
+    const account = await lab.seed.user(await lab.seed.tenant());
+    const minter = await lab.app.login(account.email, account.password);
+    const { id } = await minter.upload(randomBytes(10));
+    const [open, bound, once] = [
+      await mint(minter, id),
+      await mint(minter, id, { allowedIps: ['203.0.113.0/24'] }),
+      await mint(minter, id, { maxDownloads: 1 }),
+    ];
+    const path = (token: string) => `/download/${id}?token=${token}`;
+    const statuses: number[] = [];
+    const asked = async (ip: string, token: string, method = 'GET', headers: Record<string, string> = {}) => {
+      const answer = await lab.app.send(path(token), {
+        method,
+        headers: { 'X-Forwarded-For': ip, ...headers },
+      });
+      statuses.push(answer.status);
+    };
+    for (const ip of ['192.0.2.1', '192.0.2.1', '2001:db8::1', '2001:db8::2']) await asked(ip, open.token);
+    // None of these opens a download of its own.
+    await asked('192.0.2.1', open.token, 'HEAD');
+    await asked('192.0.2.1', open.token, 'GET', { Range: 'bytes=0-0' });
+    await asked('192.0.2.1', open.token, 'GET', { Range: 'bytes=5-' });
+    await asked('192.0.2.3', once.token);
+    expect(statuses.splice(0)).toEqual([200, 200, 200, 200, 200, 206, 200, 200]);
+    for (let round = 0; round < 3; round += 1) await asked('192.0.2.4', once.token);
+    for (let round = 0; round < 2; round += 1) await asked('192.0.2.4', bound.token);
+    await asked('192.0.2.4', `dlt_${randomBytes(32).toString('base64url')}`);
+    expect(statuses).toEqual(statuses.map(() => 403));
+    expect(await lab.rowsAfter(before, 'refusal')).toEqual([]);
+    await lab.end();
+
+    const uses = await lab.seed.query<AuditEntry>(
+      `${SELECT_AUDIT} WHERE id > $1 AND action = 'token.use' ORDER BY id`,
+      [before],
+    );
+    const byMinter = { tenantId: account.tenantId, actorId: account.id, requestId: null };
+    expect(uses.map(({ objectId, ip, count }) => [objectId, ip, count]).toSorted()).toEqual(
+      [
+        [open.id, '192.0.2.1', 2],
+        [open.id, '2001:db8:0:0::/64', 2],
+        [once.id, '192.0.2.3', 1],
+      ].toSorted(),
+    );
+    for (const use of uses) {
+      expect(use).toMatchObject({ ...byMinter, objectKind: 'token', outcome: 'ok' });
+      expect(use.credential).toBe(`token:${use.objectId ?? ''}`);
+    }
+    const refusals = await lab.rowsAfter(before, 'refusal');
+    const told = refusals.map(({ actorId, credential, detail, count }) => [
+      actorId,
+      credential,
+      detail.code,
+      count,
+    ]);
+    expect(told.toSorted()).toEqual(
+      [
+        [account.id, `token:${once.id}`, 'token-exhausted', 3],
+        [account.id, `token:${bound.id}`, 'ip-not-allowed', 2],
+        [null, null, 'token-invalid', 1],
+      ].toSorted(),
+    );
+    for (const { token } of [open, bound, once])
+      expect(JSON.stringify([uses, refusals]).includes(token.slice(4))).toBe(false);
     await own.stack.app?.start();
   });
 

@@ -270,6 +270,16 @@ describe('chooseDelivery', () => {
       }
     });
 
+    it('what is to be sent here is streamed, and nobody is limited by that', () => {
+      const probe = { range: 'bytes=0-0' };
+      for (const place of VOLUMES) expect(of(probe, place, { here: true }).mode).toBe('stream');
+      expect(of(probe, 'file accel', { here: true, transferRate: 5_000 })).toMatchObject({
+        mode: 'stream',
+        transferRate: 5_000,
+      });
+      expect(() => of(probe, 'redirect', { here: true, limited: true })).toThrow();
+    });
+
     it('304 costs nobody a limit', () => {
       expect(choose({ ifNoneMatch: '"abc"' }, 'accel', { shape, transferRate: 1 }).mode).toBe('not-modified');
     });

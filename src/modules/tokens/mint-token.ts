@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { DownloadConfig, HttpConfig, TokenConfig } from '../../common/config/config.js';
+import { HttpConfig, TokenConfig } from '../../common/config/config.js';
 import { Problem, validationFailed } from '../../common/problems/index.js';
-import { type Actor, AuditTrail, invalidCredentials, type UserPrincipal } from '../auth/index.js';
+import { type Actor, AuditTrail, invalidCredentials, LimitedUsers } from '../auth/index.js';
 import { FileAccess, LimitableFiles } from '../file-meta/index.js';
 import { normaliseBlock } from './allowed-addresses.js';
 import { RedisTokenStore } from './redis-token-store.js';
@@ -21,7 +21,7 @@ export class MintToken {
     private readonly store: RedisTokenStore,
     private readonly audit: AuditTrail,
     private readonly config: TokenConfig,
-    private readonly downloads: DownloadConfig,
+    private readonly limited: LimitedUsers,
     private readonly http: HttpConfig,
   ) {}
 
@@ -41,7 +41,8 @@ export class MintToken {
     // Who manages an expired file may still see it, and nobody downloads it.
     const file = await this.files.open(fileId, user, 'download');
     const terms = termsOf(token);
-    if (terms.maxDownloads !== null || terms.allowedIps.length > 0 || this.isLimited(user)) {
+    // A token downloads under the limits of who minted it (RULES 5.2).
+    if (terms.maxDownloads !== null || terms.allowedIps.length > 0 || this.limited.include(user)) {
       this.limitable.require(file);
     }
     const origin = await this.repository.originOf(user, fileId);
@@ -83,11 +84,6 @@ export class MintToken {
       await this.store.remove(token).catch(() => undefined);
       throw error;
     }
-  }
-
-  /** RULES 5.2: a token downloads under the limits of who minted it. */
-  private isLimited({ limits }: UserPrincipal): boolean {
-    return this.downloads.transferRate > 0 || this.downloads.userRate > 0 || Object.keys(limits).length > 0;
   }
 }
 

@@ -46,6 +46,7 @@ export class RevokeTokens {
       // Who answers for a download asks for it in the same trip: no version is needed. If it cannot be removed, nothing is committed.
       await this.store.remove(token);
     });
+    await this.removeAgain(token);
   }
 
   /** All that were minted for the file so far. @throws Problem of `FileAccess.open` (403, 404, 410) */
@@ -83,6 +84,13 @@ export class RevokeTokens {
       if (error instanceof Problem && error.kind.status < 500) return false;
       throw error;
     }
+  }
+
+  /** A Redis that took over meanwhile may not have heard of the removal, and a replica have kept the token before the commit. */
+  private async removeAgain(token: StoredToken): Promise<void> {
+    await this.store.remove(token).catch((error: unknown) => {
+      this.logger.warn(`Redis went away while a token was revoked: ${String(error)}`);
+    });
   }
 
   /** They are void already: this only gives their room back. */

@@ -189,6 +189,57 @@ describe('what the audit keeps', () => {
     });
   });
 
+  it('grant.create, grant.revoke; token.mint, token.revoke, tokens.revoke', async () => {
+    const account = await world.seed.user(world.tenantId);
+    const { api } = await login(account);
+    const { id: fileId } = await api.upload(randomBytes(10));
+    const file = { objectKind: 'file', objectId: fileId };
+    const grants = `/api/v1/files/${fileId}/grants`;
+    const given = await api.post(grants, { userId: world.memberAccount.id, permission: 'download' });
+    expect(given.status, given.text).toBe(201);
+    const { id: grantId } = given.json as { id: string };
+    expect(await entryOf(given)).toMatchObject({
+      ...by(account),
+      ...file,
+      action: 'grant.create',
+      outcome: 'ok',
+    });
+    const taken = await api.delete(`${grants}/${grantId}`);
+    expect(await entryOf(taken)).toMatchObject({
+      ...by(account),
+      ...file,
+      action: 'grant.revoke',
+      outcome: 'ok',
+    });
+
+    const minted = await api.post(`/api/v1/files/${fileId}/tokens`, { allowedIps: ['203.0.113.0/24'] });
+    const token = minted.json as { id: string; token: string };
+    secrets.push(token.token, token.token.slice(4));
+    const ofToken = { objectKind: 'token', objectId: token.id, outcome: 'ok' };
+    expect(await entryOf(minted)).toMatchObject({
+      ...by(account),
+      ...ofToken,
+      action: 'token.mint',
+      detail: { fileId, allowedIps: ['203.0.113.0/24'] },
+    });
+    // A refusal by it, which the rows of the test without any secret are to hold as well.
+    const refused = await world.anonymous.send(`/download/${fileId}?token=${token.token}`);
+    expectProblem(refused, 403, 'ip-not-allowed');
+    const revoked = await api.delete(`/api/v1/tokens/${token.id}`);
+    expect(await entryOf(revoked)).toMatchObject({ ...by(account), ...ofToken, action: 'token.revoke' });
+    for (const [path, object] of [
+      [`/api/v1/files/${fileId}/tokens`, file],
+      ['/api/v1/tokens', user(account.id)],
+    ] as const) {
+      const answer = await api.delete(path);
+      expect(await entryOf(answer)).toMatchObject({ ...by(account), ...object, action: 'tokens.revoke' });
+    }
+    // By the token an admin finds all that was done with it.
+    const found = await world.admin.send(`/api/v1/audit?objectKind=token&objectId=${token.id}`);
+    const { items } = found.json as { items: AuditEntry[] };
+    expect(items.map(({ action }) => action)).toEqual(['token.revoke', 'token.mint']);
+  });
+
   it('refresh-token.reuse: one row, whose it was, and no second one for the 401', async () => {
     const account = await world.seed.user(world.tenantId);
     const { api, refreshToken } = await login(account);

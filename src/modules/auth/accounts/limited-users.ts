@@ -1,21 +1,14 @@
 import { Injectable } from '@nestjs/common';
-import { InjectRepository } from '@nestjs/typeorm';
-import { Repository } from 'typeorm';
-import { User } from './user.entity.js';
+import { DownloadConfig } from '../../../common/config/config.js';
+import type { UserLimits } from './user-limits.js';
 
-/** Whose downloads are limited by more than the installation's defaults (RULES 5.2). */
+/** Whose downloads are limited by what a store cannot keep: a rate, the installation's too, or limits of their own (RULES 5.2). */
 @Injectable()
 export class LimitedUsers {
-  constructor(@InjectRepository(User) private readonly users: Repository<User>) {}
+  constructor(private readonly defaults: DownloadConfig) {}
 
-  async include({
-    tenantId,
-    userId,
-  }: {
-    readonly tenantId: string;
-    readonly userId: string;
-  }): Promise<boolean> {
-    const user = await this.users.findOneBy({ tenantId, id: userId });
-    return user !== null && Object.keys(user.limits).length > 0;
+  include({ limits }: { readonly limits: UserLimits }): boolean {
+    const { transferRate, userRate } = this.defaults;
+    return transferRate > 0 || userRate > 0 || Object.keys(limits).length > 0;
   }
 }

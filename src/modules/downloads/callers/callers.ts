@@ -38,7 +38,7 @@ export class Callers {
   }
 
   /**
-   * @throws Problem `unauthenticated` (401), `forbidden` (403) for API keys without the scope, `token-invalid` (403),
+   * @throws Problem `unauthenticated` (401), `token-invalid` (403),
    * `too-many-requests` (429) where too many come from that are nobody's
    */
   async find(request: FastifyRequest): Promise<Resting<Caller>> {
@@ -70,7 +70,6 @@ export class Callers {
   private makeCaller(value: Principal | DownloadToken, request: FastifyRequest): Caller {
     if (!('kind' in value)) return tokenCaller(value, this.config);
     if (value.kind === 'anonymous') return anonymousCaller(addressBlock(clientAddress(request)), this.config);
-    if (!holdsPermission(value, 'download')) throw forbidden('The API key lacks the scope download.');
     return userCaller(value, this.config);
   }
 }

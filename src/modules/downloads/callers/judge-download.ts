@@ -1,3 +1,4 @@
+import { forbidden, holdsPermission } from '../../auth/index.js';
 import { decide, type FileWithGrants, judge, type StoredFile } from '../../file-meta/index.js';
 import { ipNotAllowed, tokenInvalid } from '../downloads.problems.js';
 import type { Caller } from './caller.js';
@@ -6,7 +7,7 @@ import type { Caller } from './caller.js';
  * Whether the caller may download the file now. A token is worth what its minter's right is worth at each use: who may no longer
  * mint one has none that opens anything (RULES 1.7).
  * @param found the file with the grants that concern `caller.principal`
- * @throws Problem of `judge` (401, 403, 404, 410); for tokens `token-invalid`, `ip-not-allowed` (403)
+ * @throws Problem of `judge` (401, 403, 404, 410); `forbidden` (403) for API keys without the scope; for tokens `token-invalid`, `ip-not-allowed` (403)
  */
 export function judgeDownload(
   fileId: string,
@@ -15,6 +16,7 @@ export function judgeDownload(
   address: string,
 ): StoredFile {
   const now = new Date();
+  if (!holdsPermission(principal, 'download')) throw forbidden('The API key lacks the scope download.');
   if (token === undefined) return judge(found, principal, 'download', now).file;
   if (token.fileId !== fileId) throw tokenInvalid('it is for another file');
   if (found === undefined) throw tokenInvalid('its minter sees no such file');

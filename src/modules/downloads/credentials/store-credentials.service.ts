@@ -20,7 +20,7 @@ export class StoreCredentialsService {
   async create({ fileIds, ttl }: NewStoreCredentialsDto, actor: Actor): Promise<StoreCredentialsDto> {
     const { user } = actor;
     const opened = await Promise.all(fileIds.map((id) => this.files.openUntil(id, user)));
-    if (await this.limited.include(user)) {
+    if (this.limited.include(user)) {
       throw credentialsUnavailable(
         'Your downloads are limited, which a store cannot do: download the files.',
       );
