@@ -38,7 +38,7 @@ describe.each(MODES)('odd texts are texts (%s)', (mode: Mode) => {
     '\t',
     '',
     'A'.repeat(7_500),
-    `${'"'.repeat(3_000)}`,
+    '"'.repeat(3_000),
   ])('as User-Agent and Cookie: %j', async (text) => {
     const before = await all();
     const { token } = await mint(world.owner, file.id, { maxDownloads: 1 });

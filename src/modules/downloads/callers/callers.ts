@@ -4,13 +4,7 @@ import { DownloadConfig } from '../../../common/config/config.js';
 import { addressBlock, clientAddress } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { Resting } from '../../../common/revocation/index.js';
-import {
-  forbidden,
-  holdsPermission,
-  type Principal,
-  PrincipalResolver,
-  setPrincipal,
-} from '../../auth/index.js';
+import { type Principal, PrincipalResolver, setPrincipal } from '../../auth/index.js';
 import { type DownloadToken, DownloadTokens } from '../../tokens/index.js';
 import { tokenInvalid } from '../downloads.problems.js';
 import { anonymousCaller, type Caller, tokenCaller, userCaller } from './caller.js';
