@@ -12,7 +12,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // More than cores: the suites that stop and freeze servers mostly wait.
-    maxWorkers: 3,
+    maxWorkers: 4,
     // Suites that stop, freeze and kill real servers share two noisy cores: what fails three times is a fault.
     retry: process.env.CI === undefined ? 0 : 2,
     projects: [

@@ -6,7 +6,13 @@ import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
 import { CountedAudit } from '../auth/index.js';
 import { FileAccess, type FileWithGrants } from '../file-meta/index.js';
-import { chooseDelivery, type Delivery, type DeliveryLimits, Volumes } from '../storage/index.js';
+import {
+  chooseDelivery,
+  type Delivery,
+  type DeliveryLimits,
+  isContentMissing,
+  Volumes,
+} from '../storage/index.js';
 import { Admission, type AdmissionRequest, type ClientNames, type Verdict } from './admission/admission.js';
 import {
   admissionOf,
@@ -143,9 +149,13 @@ export class DownloadsService {
     isCounted: boolean,
   ): Promise<Opened | undefined> {
     const { caller, file, delivery, selection } = chosen;
-    // A redirect needs no network: what is wrong with the object then, the store says itself.
-    if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') {
-      await this.contents.require(file);
+    try {
+      // A redirect needs no network: what is wrong with the object then, the store says itself.
+      if (delivery.mode !== 'not-modified' && delivery.mode !== 'redirect') await this.contents.require(file);
+    } catch (error) {
+      // It may have moved since what is kept was loaded.
+      if (!isCounted && isContentMissing(error)) return undefined;
+      throw error;
     }
     const names = namesOf(caller, request);
     const look = this.look(caller, names, request);
@@ -159,7 +169,7 @@ export class DownloadsService {
     if (verdict.kind !== 'admitted') {
       if (verdict.kind === 'token-invalid') await this.callers.miss(request.http);
       // What is refused has changed nothing; that it was asked for counts all the same.
-      if (!isCounted && verdict.kind !== 'rate') await this.count(look);
+      if (!isCounted && verdict.kind !== 'rate') await this.admission.admit(look);
       throw this.refusal(verdict);
     }
     const { downloadId, isNew } = verdict;

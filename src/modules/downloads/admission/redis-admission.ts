@@ -45,8 +45,8 @@ export class RedisAdmission extends Admission {
     private readonly config: DownloadConfig,
   ) {
     super();
-    this.admitScript = loadLuaScript(redis, new URL('./admit-1.lua', import.meta.url));
-    this.endScript = loadLuaScript(redis, new URL('./end-transfers-1.lua', import.meta.url));
+    this.admitScript = loadLuaScript(redis, new URL('./admit-1.lua', import.meta.url), 'alone');
+    this.endScript = loadLuaScript(redis, new URL('./end-transfers-1.lua', import.meta.url), 'alone');
     identity.onReplaced(() => {
       this.replaced += 1;
     });

@@ -10,7 +10,7 @@ export class RedisBuckets {
   private readonly script: LuaScript;
 
   constructor(@Inject(Redis) redis: Redis) {
-    this.script = loadLuaScript(redis, new URL('./take-bandwidth-1.lua', import.meta.url));
+    this.script = loadLuaScript(redis, new URL('./take-bandwidth-1.lua', import.meta.url), 'alone');
   }
 
   /** @param subject such as `user:42` */

@@ -42,7 +42,7 @@ export class RedisDownloadEndings implements OnModuleInit, OnApplicationShutdown
     @Inject(Redis) private readonly redis: Redis,
     private readonly transfers: OpenTransfers,
   ) {
-    this.endScript = loadLuaScript(redis, new URL('./end-download-2.lua', import.meta.url));
+    this.endScript = loadLuaScript(redis, new URL('./end-download-2.lua', import.meta.url), 'alone');
     this.subscriber = redis.duplicate({ autoResubscribe: false, lazyConnect: true });
   }
 

@@ -40,9 +40,13 @@ export class RedisFollowerLease {
   private readonly advancePosition: LuaScript;
 
   constructor(@Inject(Redis) private readonly redis: Redis) {
-    this.holdLease = loadLuaScript(redis, new URL('./hold-lease-1.lua', import.meta.url));
-    this.releaseLease = loadLuaScript(redis, new URL('./release-lease-1.lua', import.meta.url));
-    this.advancePosition = loadLuaScript(redis, new URL('./advance-position-2.lua', import.meta.url));
+    this.holdLease = loadLuaScript(redis, new URL('./hold-lease-1.lua', import.meta.url), 'alone');
+    this.releaseLease = loadLuaScript(redis, new URL('./release-lease-1.lua', import.meta.url), 'alone');
+    this.advancePosition = loadLuaScript(
+      redis,
+      new URL('./advance-position-2.lua', import.meta.url),
+      'alone',
+    );
   }
 
   /** Takes the lease or renews it. @returns false while another holds it */

@@ -18,7 +18,7 @@ export class RedisTransferReports extends TransferReports {
     private readonly admission: Admission,
   ) {
     super();
-    this.beat = loadLuaScript(redis, new URL('./beat-instance-1.lua', import.meta.url));
+    this.beat = loadLuaScript(redis, new URL('./beat-instance-1.lua', import.meta.url), 'alone');
   }
 
   override async ended(lines: readonly TransferLine[]): Promise<void> {

@@ -40,7 +40,7 @@ export class RedisTransferSweeper implements OnModuleInit, OnApplicationShutdown
     private readonly own: ProcessInstance,
     private readonly config: DownloadConfig,
   ) {
-    this.sweepScript = loadLuaScript(redis, new URL('./sweep-transfers-1.lua', import.meta.url));
+    this.sweepScript = loadLuaScript(redis, new URL('./sweep-transfers-1.lua', import.meta.url), 'alone');
   }
 
   onModuleInit(): void {
