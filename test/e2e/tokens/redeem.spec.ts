@@ -6,18 +6,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem, type FileJson } from '../../harness/api.js';
+import { mint as mintToken, type TokenJson } from '../../harness/download-tokens.js';
 import { recordAtRest } from '../../harness/downloads.js';
 import type { Answer } from '../../harness/http.js';
 import { SlowDownload } from '../../harness/slow-download.js';
 import { type Mode, MODES, originOf, useWorld } from '../../harness/world.js';
 
 const run = promisify(execFile);
-
-interface TokenJson {
-  readonly id: string;
-  readonly token: string;
-  readonly url: string;
-}
 
 describe.each(MODES)('GET /download/:fileId?token= (%s)', (mode: Mode) => {
   const world = useWorld(mode);
@@ -33,11 +28,8 @@ describe.each(MODES)('GET /download/:fileId?token= (%s)', (mode: Mode) => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  const mint = async (facts: object = {}, api: Api = world.owner, id = file.id): Promise<TokenJson> => {
-    const answer = await api.post(`/api/v1/files/${id}/tokens`, facts);
-    expect(answer.status, answer.text).toBe(201);
-    return answer.json as TokenJson;
-  };
+  const mint = (facts: object = {}, api: Api = world.owner, id = file.id): Promise<TokenJson> =>
+    mintToken(api, id, facts);
   const redeem = (
     { token }: Pick<TokenJson, 'token'>,
     headers: Record<string, string> = {},
