@@ -3,6 +3,9 @@ import { registerDecorator, type ValidationOptions } from 'class-validator';
 
 const MAX_BIGINT = 2n ** 63n - 1n;
 
+/** Such a text in the OpenAPI document. */
+export const BIG_INT_ID = { type: 'string', pattern: '^[1-9]\\d{0,18}$' } as const;
+
 /** Whether it is the decimal text of a PostgreSQL identity: 1 … 2^63 − 1. */
 export function isBigIntId(value: unknown): value is string {
   return typeof value === 'string' && /^[1-9]\d{0,18}$/.test(value) && BigInt(value) <= MAX_BIGINT;

@@ -1,6 +1,7 @@
 export * from './credentials.js';
 export * from './api-problems.js';
 export * from './big-int-id.js';
+export * from './big-int-id-list.js';
 export * from './big-int-id.pipe.js';
 export * from './byte-ranges.js';
 export * from './client-address.js';

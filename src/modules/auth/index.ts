@@ -1,6 +1,6 @@
 export { CurrentLimits } from './accounts/current-limits.js';
 export { ensureFirstAccount, FirstAccountError } from './accounts/first-account.js';
-export { LimitedUsers } from './accounts/limited-users.js';
+export { isLimited, LimitedUsers } from './accounts/limited-users.js';
 export { Tenant } from './accounts/tenant.entity.js';
 export { User } from './accounts/user.entity.js';
 export { UserTokens } from './accounts/user-tokens.js';

@@ -1,6 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { ApiHeader, ApiOperation, ApiParam, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { ApiProblems } from '../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID } from '../../common/http/index.js';
 import { Direct } from '../../common/http/direct-routes.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequirePermission } from '../auth/index.js';
@@ -22,7 +22,7 @@ export class DownloadsController {
   @Direct()
   @RequirePermission('download')
   @ApiOperation({ summary: 'Download a file' })
-  @ApiParam({ name: 'fileId', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '42' })
+  @ApiParam({ name: 'fileId', schema: BIG_INT_ID, example: '42' })
   @ApiQuery({
     name: 'token',
     required: false,

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { HttpConfig, ThrottleConfig } from '../../common/config/config.js';
-import { addressBlock, selectionOf } from '../../common/http/index.js';
+import { selectionOf } from '../../common/http/index.js';
 import { Problem, unavailable } from '../../common/problems/index.js';
 import type { Resting } from '../../common/revocation/index.js';
 import { tooManyRequests } from '../../common/throttling/index.js';
@@ -205,7 +205,7 @@ export class DownloadsService {
   }
 
   private look(caller: Caller, names: ClientNames, { address }: DownloadRequest): AdmissionRequest {
-    return lookAt(caller, names, addressBlock(address), this.throttle.downloads);
+    return lookAt(caller, names, address, this.throttle.downloads);
   }
 
   private refusal(verdict: Exclude<Verdict, { kind: 'admitted' | 'stale' }>): Problem {

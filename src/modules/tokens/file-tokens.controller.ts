@@ -7,7 +7,7 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, PageQuery } from '../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe, PageQuery } from '../../common/http/index.js';
 import { type Actor, Acting, CallingUser, RequirePermission, type UserPrincipal } from '../auth/index.js';
 import { ListTokens } from './list-tokens.js';
 import { MintToken } from './mint-token.js';
@@ -16,7 +16,7 @@ import { CreatedTokenDto, NewTokenDto, TokenPageDto } from './tokens.dto.js';
 
 const FILE_ID = {
   name: 'id',
-  schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
+  schema: BIG_INT_ID,
   example: '42',
 } as const;
 

@@ -1,6 +1,6 @@
 import { Controller, Delete, HttpCode, Param } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe } from '../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe } from '../../common/http/index.js';
 import { type Actor, Acting } from '../auth/index.js';
 import { RevokeTokens } from './revoke-tokens.js';
 
@@ -15,7 +15,7 @@ export class UserTokensController {
   @Delete()
   @HttpCode(204)
   @ApiOperation({ summary: 'Revoke all download links of a user' })
-  @ApiParam({ name: 'id', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '7' })
+  @ApiParam({ name: 'id', schema: BIG_INT_ID, example: '7' })
   @ApiNoContentResponse({ description: 'Revoked' })
   @ApiProblems(400, 401, 403, 404, 429, 503)
   revokeTokensOfUser(@Param('id', BigIntIdPipe) id: string, @Acting() actor: Actor): Promise<void> {

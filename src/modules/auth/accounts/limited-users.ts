@@ -2,13 +2,20 @@ import { Injectable } from '@nestjs/common';
 import { DownloadConfig } from '../../../common/config/config.js';
 import type { UserLimits } from './user-limits.js';
 
-/** Whose downloads are limited by what a store cannot keep: a rate, the installation's too, or limits of their own (RULES 5.2). */
+/** Whether downloads are limited by what a store cannot keep: a rate, the installation's too, or limits of one's own (RULES 5.2). */
+export function isLimited(
+  limits: UserLimits,
+  { transferRate, userRate }: Pick<DownloadConfig, 'transferRate' | 'userRate'>,
+): boolean {
+  return transferRate > 0 || userRate > 0 || Object.keys(limits).length > 0;
+}
+
+/** Whose downloads are limited. */
 @Injectable()
 export class LimitedUsers {
   constructor(private readonly defaults: DownloadConfig) {}
 
   include({ limits }: { readonly limits: UserLimits }): boolean {
-    const { transferRate, userRate } = this.defaults;
-    return transferRate > 0 || userRate > 0 || Object.keys(limits).length > 0;
+    return isLimited(limits, this.defaults);
   }
 }

@@ -1,6 +1,6 @@
 import { Body, Controller, Get, Header, Param, Patch, Post, Query, UseInterceptors } from '@nestjs/common';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, LocationInterceptor } from '../../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe, LocationInterceptor } from '../../../common/http/index.js';
 import { type Actor, Acting } from '../principals/actor.js';
 import { RequireRole } from '../principals/require-permission.js';
 import { ChangeTenantDto, ListTenantsQuery, NewTenantDto, TenantDto, TenantPageDto } from './tenants.dto.js';
@@ -8,7 +8,7 @@ import { TenantsService } from './tenants.service.js';
 
 const TENANT_ID = {
   name: 'id',
-  schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
+  schema: BIG_INT_ID,
   example: '2',
 } as const;
 

@@ -19,7 +19,7 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, LocationInterceptor } from '../../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe, LocationInterceptor } from '../../../common/http/index.js';
 import { type Actor, Acting } from '../principals/actor.js';
 import { CallingUser } from '../principals/caller.decorator.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -29,7 +29,7 @@ import { UsersService } from './users.service.js';
 
 const USER_ID = {
   name: 'id',
-  schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
+  schema: BIG_INT_ID,
   example: '7',
 } as const;
 

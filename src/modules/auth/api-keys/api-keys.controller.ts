@@ -8,7 +8,7 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe } from '../../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe } from '../../../common/http/index.js';
 import { type Actor, Acting } from '../principals/actor.js';
 import { ApiKeyListDto, CreatedApiKeyDto, NewApiKeyDto } from './api-keys.dto.js';
 import { ApiKeysService } from './api-keys.service.js';
@@ -43,7 +43,7 @@ export class ApiKeysController {
   @Delete(':id')
   @HttpCode(204)
   @ApiOperation({ summary: 'Revoke an API key' })
-  @ApiParam({ name: 'id', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '3' })
+  @ApiParam({ name: 'id', schema: BIG_INT_ID, example: '3' })
   @ApiNoContentResponse({ description: 'Revoked' })
   @ApiProblems(400, 401, 403, 404, 429, 503)
   revokeApiKey(@Param('id', BigIntIdPipe) id: string, @Acting() actor: Actor): Promise<void> {

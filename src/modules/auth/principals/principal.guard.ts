@@ -1,6 +1,6 @@
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
-import { CREDENTIALS } from '../../../common/http/index.js';
+import { IGNORES_CREDENTIALS } from '../../../common/http/index.js';
 import { unauthenticated } from '../auth.problems.js';
 import { PrincipalResolver } from './principal-resolver.js';
 import { setPrincipal } from './request-principal.js';
@@ -12,7 +12,7 @@ export class PrincipalGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    if (CREDENTIALS.of(context) === 'ignored') return true;
+    if (IGNORES_CREDENTIALS.of(context) === true) return true;
     const principal = await this.resolver.resolve(request);
     if (principal.kind === 'anonymous') throw unauthenticated();
     setPrincipal(request, principal);

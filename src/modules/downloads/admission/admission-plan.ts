@@ -1,5 +1,5 @@
 import type { Subject, Version, Resting } from '../../../common/revocation/index.js';
-import type { RangeSelection } from '../../../common/http/index.js';
+import { addressBlock, type RangeSelection } from '../../../common/http/index.js';
 import type { StoredFile } from '../../file-meta/index.js';
 import type { Delivery, DeliveryRequest } from '../../storage/index.js';
 import type { Caller } from '../callers/caller.js';
@@ -13,14 +13,11 @@ export function isProbe({ range, head }: DeliveryRequest, selection: RangeSelect
   return selection.kind === 'ranges' && range !== undefined && head !== true && PROBE.test(range);
 }
 
-/**
- * What admission is asked for a request that is counted and opens nothing: HEAD, 304, whatever is refused.
- * @param block the address, or the /64 of an IPv6 address
- */
+/** What admission is asked for a request that is counted and opens nothing: HEAD, 304, whatever is refused. */
 export function lookAt(
   caller: Caller,
   client: ClientNames,
-  block: string,
+  address: string,
   requestsPerMinute: number,
 ): AdmissionRequest {
   const { subject, token } = caller;
@@ -31,7 +28,7 @@ export function lookAt(
     // Rate and slots of a token belong to each of its clients (RULES 4.6); but cookies and User-Agents are the client's to choose, and
     // whoever takes another one at each request would be counted by none.
     rate: {
-      of: token === undefined ? subject : `${subject}:${block}`,
+      of: token === undefined ? subject : `${subject}:${addressBlock(address)}`,
       limit: requestsPerMinute,
     },
     client,

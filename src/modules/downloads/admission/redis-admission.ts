@@ -12,6 +12,9 @@ import { versionKey } from '../../../common/revocation/index.js';
 import { Admission, type AdmissionRequest, type EndedTransfer, type Verdict } from './admission.js';
 import { downloadId, tagOfDownload } from './download-id.js';
 
+/** The scripts make their keys themselves. */
+const ANY_NODE = `downloads:${ALL_BUCKETS[0] ?? ''}`;
+
 /** Probes of one token (RULES 4.1). */
 const MAX_PROBES = 10;
 /** Coalesced ranges of a logical download (RULES 9). */
@@ -65,7 +68,7 @@ export class RedisAdmission extends Admission {
       const tag = id === undefined ? undefined : tagOfDownload(id);
       return { ...item, tags: tag === undefined ? ALL_BUCKETS : [tag] };
     });
-    await this.endScript([`downloads:${ALL_BUCKETS[0] ?? ''}`], [JSON.stringify(items), MAX_RANGES]);
+    await this.endScript([ANY_NODE], [JSON.stringify(items), MAX_RANGES]);
   }
 
   private openBatch(): Batch {
@@ -84,7 +87,7 @@ export class RedisAdmission extends Admission {
     await this.identity.ensureKnown();
     // Decided on what was read of another Redis: a copy may have the versions of before a revocation.
     if (replaced !== this.replaced) return [];
-    const answer = await this.admitScript([`downloads:${ALL_BUCKETS[0] ?? ''}`], [JSON.stringify(requests)]);
+    const answer = await this.admitScript([ANY_NODE], [JSON.stringify(requests)]);
     return JSON.parse(String(answer)) as readonly Answer[];
   }
 

@@ -1,4 +1,4 @@
-import { ANONYMOUS, type Principal, type UserPrincipal } from '../../auth/index.js';
+import { ANONYMOUS, isLimited, type Principal, type UserPrincipal } from '../../auth/index.js';
 import type { DownloadToken } from '../../tokens/index.js';
 
 /** Who downloads, and under what limits. */
@@ -67,13 +67,11 @@ export function tokenCaller(token: DownloadToken, defaults: Defaults): Caller {
 }
 
 function limitsOf(user: UserPrincipal | undefined, defaults: Defaults): CallerLimits {
-  const transferRate = user?.limits.transferRate ?? defaults.transferRate;
-  const userRate = user?.limits.userRate ?? defaults.userRate;
-  const ownConcurrent = user?.limits.maxConcurrentDownloads;
+  const own = user?.limits ?? {};
   return {
-    maxConcurrent: ownConcurrent ?? defaults.maxConcurrent,
-    transferRate,
-    userRate,
-    limited: transferRate > 0 || userRate > 0 || ownConcurrent !== undefined,
+    maxConcurrent: own.maxConcurrentDownloads ?? defaults.maxConcurrent,
+    transferRate: own.transferRate ?? defaults.transferRate,
+    userRate: own.userRate ?? defaults.userRate,
+    limited: isLimited(own, defaults),
   };
 }

@@ -1,15 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
-import {
-  ArrayMaxSize,
-  ArrayMinSize,
-  ArrayUnique,
-  IsArray,
-  IsInt,
-  IsOptional,
-  Max,
-  Min,
-} from 'class-validator';
-import { IsBigIntId } from '../../../common/http/index.js';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import { BigIntIdList } from '../../../common/http/index.js';
 
 /** A policy names each of them, and may have 2,048 characters. */
 const MAX_FILES = 20;
@@ -19,19 +10,7 @@ const MAX_TTL = 3_600;
 
 export class NewStoreCredentialsDto {
   /** Files to download, all of them on one volume. */
-  @ApiProperty({
-    type: 'array',
-    items: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
-    minItems: 1,
-    maxItems: MAX_FILES,
-    uniqueItems: true,
-    example: ['42', '43'],
-  })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(MAX_FILES)
-  @ArrayUnique()
-  @IsBigIntId({ each: true })
+  @BigIntIdList(MAX_FILES)
   fileIds!: string[];
 
   /** Life, s; shorter where the right to download ends sooner. */

@@ -18,15 +18,14 @@ import {
   ApiParam,
   ApiTags,
 } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, PageQuery } from '../../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe, PageQuery } from '../../../common/http/index.js';
 import { type Actor, Acting, CallingUser, RequirePermission, type UserPrincipal } from '../../auth/index.js';
 import { GivenGrantInterceptor } from './given-grant.interceptor.js';
 import { GrantDto, GrantPageDto, NewGrantDto } from './grants.dto.js';
 import type { GivenGrant } from './grants.repository.js';
 import { GrantsService } from './grants.service.js';
 
-const ID = { type: 'string', pattern: '^[1-9]\\d{0,18}$' } as const;
-const FILE_ID = { name: 'id', schema: ID, example: '42' } as const;
+const FILE_ID = { name: 'id', schema: BIG_INT_ID, example: '42' } as const;
 
 @ApiTags('grants')
 @Controller('api/v1/files/:id/grants')
@@ -75,7 +74,7 @@ export class GrantsController {
   @RequirePermission('files:write')
   @ApiOperation({ summary: 'Revoke a grant' })
   @ApiParam(FILE_ID)
-  @ApiParam({ name: 'grantId', schema: ID, example: '5' })
+  @ApiParam({ name: 'grantId', schema: BIG_INT_ID, example: '5' })
   @ApiNoContentResponse({ description: 'Revoked' })
   @ApiProblems(400, 401, 403, 404, 410, 429, 503)
   revokeGrant(

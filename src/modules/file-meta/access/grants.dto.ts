@@ -10,7 +10,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
-import { IsBigIntId, IsTimestamp } from '../../../common/http/index.js';
+import { BigIntIdList, IsBigIntId, IsTimestamp } from '../../../common/http/index.js';
 import { type Role, ROLES } from '../../auth/index.js';
 import { GRANT_PERMISSIONS, type GrantPermission } from './decide.js';
 import { NotTogetherWith } from './not-together-with.js';
@@ -48,19 +48,7 @@ export class NewGrantDto {
 
 /** Each of the grants on each of the files. */
 export class NewGrantsDto {
-  @ApiProperty({
-    type: 'array',
-    items: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
-    minItems: 1,
-    maxItems: MAX_FILES,
-    uniqueItems: true,
-    example: ['42', '43'],
-  })
-  @IsArray()
-  @ArrayMinSize(1)
-  @ArrayMaxSize(MAX_FILES)
-  @ArrayUnique()
-  @IsBigIntId({ each: true })
+  @BigIntIdList(MAX_FILES)
   fileIds!: string[];
 
   @ApiProperty({ type: [NewGrantDto], minItems: 1, maxItems: MAX_GRANTS })

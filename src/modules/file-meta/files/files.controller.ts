@@ -21,6 +21,7 @@ import {
 } from '@nestjs/swagger';
 import {
   ApiProblems,
+  BIG_INT_ID,
   BigIntIdPipe,
   type ConditionalHeaders,
   Conditions,
@@ -35,7 +36,7 @@ import type { StoredFile } from './stored-file.js';
 
 const FILE_ID = {
   name: 'id',
-  schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' },
+  schema: BIG_INT_ID,
   example: '42',
 } as const;
 const TAG = {

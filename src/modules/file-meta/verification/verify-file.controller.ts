@@ -1,6 +1,6 @@
 import { Controller, Header, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
-import { ApiProblems, BigIntIdPipe, ClientSignal } from '../../../common/http/index.js';
+import { ApiProblems, BIG_INT_ID, BigIntIdPipe, ClientSignal } from '../../../common/http/index.js';
 import { type Actor, Acting, RequireRole } from '../../auth/index.js';
 import { VerificationDto } from './verification.dto.js';
 import { VerifyFileService } from './verify-file.service.js';
@@ -19,7 +19,7 @@ export class VerifyFileController {
   @RequireRole('admin')
   @Header('Cache-Control', 'no-store')
   @ApiOperation({ summary: 'Verify the stored content of a file' })
-  @ApiParam({ name: 'id', schema: { type: 'string', pattern: '^[1-9]\\d{0,18}$' }, example: '42' })
+  @ApiParam({ name: 'id', schema: BIG_INT_ID, example: '42' })
   @ApiOkResponse({ type: VerificationDto, description: 'The verdict' })
   @ApiProblems(400, 401, 403, 404, 410, 429, 503)
   verifyFile(

@@ -2,9 +2,8 @@ import type { Readable } from 'node:stream';
 import {
   type ByteRange,
   judgePreconditions,
-  rangeApplies,
   type RangeSelection,
-  selectRanges,
+  selectionOf,
 } from '../../../common/http/index.js';
 import { preconditionFailed } from '../../../common/problems/index.js';
 import type { ObjectKey } from '../object-key.js';
@@ -68,9 +67,7 @@ export function chooseDelivery(
       return { mode: 'not-modified', representation };
     case 'proceed':
   }
-  const selection = rangeApplies(request.ifRange, representation)
-    ? selectRanges(request.range, representation.size)
-    : ({ kind: 'whole' } as const);
+  const selection = selectionOf(request, representation);
   if (selection.kind === 'unsatisfiable') throw rangeNotSatisfiable(representation.size);
 
   const chosen =
