@@ -10,6 +10,7 @@ import { StoreTags1763700600000 } from './1763700600000-store-tags.js';
 import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 import { GrantLists1763700750000 } from './1763700750000-grant-lists.js';
 import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
+import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -24,4 +25,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   BlobTrash1763700700000,
   GrantLists1763700750000,
   TokenEpochs1763700800000,
+  UploadSessions1763700850000,
 ];

@@ -15,6 +15,8 @@ export abstract class HttpConfig {
   abstract readonly host: string;
   /** Origin of every URL that is handed out, without a trailing slash. */
   abstract readonly publicUrl: string;
+  /** Origins whose pages may call the API from a browser (RULES 8.3). */
+  abstract readonly corsOrigins: readonly string[];
   /** CIDRs whose `X-Forwarded-For` and `X-Request-Id` are believed. */
   abstract readonly trustedProxies: readonly string[];
   /** Seconds between the first failing readiness answer and the end of listening, on SIGTERM. */
@@ -63,6 +65,19 @@ export abstract class StorageConfig {
 export abstract class UploadConfig {
   /** Largest file, bytes. */
   abstract readonly maxSize: number;
+  /** Of an upload session without a word about it, bytes. */
+  abstract readonly chunkSize: number;
+  /** Seconds that an upload session waits for its next bytes. */
+  abstract readonly sessionTtl: number;
+  /** Unfinished upload sessions of one user, and what their files have together, bytes. */
+  abstract readonly maxSessions: number;
+  abstract readonly maxInFlight: number;
+  /** What the files of one user may have together, unless the user has a quota of its own, bytes; 0: as much as there is room for. */
+  abstract readonly userQuota: number;
+  /** Media types that may be uploaded, or whole kinds of them as `image/*`; empty: all. */
+  abstract readonly allowedTypes: readonly string[];
+  /** Media types that may not, whatever is allowed. */
+  abstract readonly deniedTypes: readonly string[];
 }
 
 /** Requests a minute. */
@@ -75,6 +90,8 @@ export abstract class ThrottleConfig {
   abstract readonly downloads: number;
   /** Download tokens that nobody has, from one address. */
   abstract readonly tokenMisses: number;
+  /** Chunks, and pieces of tus uploads, that one principal sends. */
+  abstract readonly chunks: number;
 }
 
 export abstract class DownloadConfig {

@@ -70,6 +70,25 @@ const proxies = z.string().transform((value, context) => {
   return list;
 });
 
+/** An exact type, or all of a kind (RFC 9110 §12.5.1). */
+const MEDIA_RANGE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/(\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,126})$/;
+
+const mediaRanges = z.string().transform((value, context) => {
+  const list = value.split(',').map((item) => item.trim().toLowerCase());
+  if (!list.every((item) => MEDIA_RANGE.test(item)))
+    context.addIssue('must be a comma-separated list of media types such as application/pdf or image/*');
+  return list;
+});
+
+const origins = z.string().transform((value, context) => {
+  const list = value.split(',').map((item) => item.trim());
+  if (!list.every((item) => /^https?:\/\//.test(item) && URL.parse(item)?.origin === item))
+    context.addIssue('must be a comma-separated list of origins such as https://app.example.com');
+  return list;
+});
+
+const MEBIBYTE = 2 ** 20;
+
 const schema = z
   .object({
     PORT: wholeNumber(1, 65_535).default(3000),
@@ -81,6 +100,7 @@ const schema = z
       )
       .transform((value) => value.replace(/\/$/, ''))
       .default('http://localhost:8080'),
+    CORS_ORIGINS: origins.default([]),
     TRUSTED_PROXIES: proxies.default(['loopback']),
     SHUTDOWN_DELAY: wholeNumber(0, 600).default(1),
     DATABASE_URL: url(['postgres:', 'postgresql:'], 'must be a postgres:// URL'),
@@ -105,10 +125,18 @@ const schema = z
     S3_URL_TTL: wholeNumber(1, 604_800).default(300),
     BLOB_TRASH_DAYS: wholeNumber(1, 36_500).default(30),
     UPLOAD_MAX_SIZE: wholeNumber(1, 5 * 2 ** 40).default(5 * 2 ** 30),
+    UPLOAD_CHUNK_SIZE: wholeNumber(2 * MEBIBYTE, 64 * MEBIBYTE).default(5 * MEBIBYTE),
+    UPLOAD_SESSION_TTL: wholeNumber(60, 604_800).default(SECONDS_A_DAY),
+    UPLOAD_MAX_SESSIONS: wholeNumber(1, 10_000).default(100),
+    UPLOAD_MAX_IN_FLIGHT: wholeNumber(1, 2 ** 49).default(50 * 2 ** 30),
+    UPLOAD_USER_QUOTA: wholeNumber(0, 2 ** 49).default(0),
+    UPLOAD_TYPES_ALLOWED: mediaRanges.default([]),
+    UPLOAD_TYPES_DENIED: mediaRanges.default([]),
     RATE_LIMIT_API: wholeNumber(1, 1_000_000).default(1_200),
     RATE_LIMIT_LOGINS: wholeNumber(1, 1_000_000).default(10),
     RATE_LIMIT_DOWNLOADS: wholeNumber(1, 1_000_000_000).default(600),
     RATE_LIMIT_TOKEN_MISSES: wholeNumber(1, 1_000_000).default(60),
+    RATE_LIMIT_CHUNKS: wholeNumber(1, 1_000_000).default(12_000),
     DOWNLOAD_MAX_CONCURRENT: wholeNumber(1, 1_000_000).default(5),
     DOWNLOAD_MAX_CONNECTIONS: wholeNumber(1, 65_535).default(16),
     DOWNLOAD_TRANSFER_RATE: rate.default(0),
@@ -250,6 +278,7 @@ export function loadConfig(environment: Environment): Config {
       port: env.PORT,
       host: env.HOST,
       publicUrl: env.PUBLIC_URL,
+      corsOrigins: env.CORS_ORIGINS,
       trustedProxies: env.TRUSTED_PROXIES,
       shutdownDelay: env.SHUTDOWN_DELAY,
     },
@@ -267,12 +296,22 @@ export function loadConfig(environment: Environment): Config {
       defaultVolume: env.DEFAULT_VOLUME,
       blobTrashDays: env.BLOB_TRASH_DAYS,
     },
-    upload: { maxSize: env.UPLOAD_MAX_SIZE },
+    upload: {
+      maxSize: env.UPLOAD_MAX_SIZE,
+      chunkSize: env.UPLOAD_CHUNK_SIZE,
+      sessionTtl: env.UPLOAD_SESSION_TTL,
+      maxSessions: env.UPLOAD_MAX_SESSIONS,
+      maxInFlight: env.UPLOAD_MAX_IN_FLIGHT,
+      userQuota: env.UPLOAD_USER_QUOTA,
+      allowedTypes: env.UPLOAD_TYPES_ALLOWED,
+      deniedTypes: env.UPLOAD_TYPES_DENIED,
+    },
     throttle: {
       api: env.RATE_LIMIT_API,
       logins: env.RATE_LIMIT_LOGINS,
       downloads: env.RATE_LIMIT_DOWNLOADS,
       tokenMisses: env.RATE_LIMIT_TOKEN_MISSES,
+      chunks: env.RATE_LIMIT_CHUNKS,
     },
     download: {
       maxConcurrent: env.DOWNLOAD_MAX_CONCURRENT,

@@ -26,6 +26,7 @@ class ThrottlerStorageModule {}
         storage,
         throttlers: [
           { name: 'api', ttl: WINDOW, limit: config.api },
+          { name: 'chunk', ttl: WINDOW, limit: config.chunks },
           { name: 'login', ttl: WINDOW, limit: config.logins },
           { name: 'login-address', ttl: WINDOW, limit: ACCOUNTS_PER_ADDRESS * config.logins },
         ],
