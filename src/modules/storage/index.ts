@@ -7,7 +7,7 @@ export type { Representation } from './delivery/representation.js';
 export { countDead } from './dead-buffers.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';
-export { type OpenUpload, PartLength, type PartPlace, PartStore } from './part-store.js';
+export { type OpenUpload, PartLength, PartMissing, type PartPlace, PartStore } from './part-store.js';
 export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
 export {
   contentMissing,

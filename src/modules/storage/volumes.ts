@@ -11,6 +11,7 @@ import { LocalPartStore } from './drivers/local-part-store.js';
 import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
+import { S3PartStore } from './drivers/s3/s3-part-store.js';
 import type { ObjectStore } from './object-store.js';
 import type { PartStore } from './part-store.js';
 
@@ -83,12 +84,13 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
       parts: new LocalPartStore(folder),
     };
   }
+  const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
-    parts: undefined as unknown as PartStore,
-    store: new S3ObjectStore(volume, () => buckets.get(name)?.report?.abilities.conditionalWrites),
+    store: new S3ObjectStore(volume, conditionalWrites),
+    parts: new S3PartStore(volume, conditionalWrites),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };
