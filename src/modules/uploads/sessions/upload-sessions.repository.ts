@@ -178,9 +178,12 @@ export class UploadSessionsRepository {
     return rows.length === 1;
   }
 
-  /** From now on, and for as long as a session lives, its bytes are looked at. */
-  async beginVerifying({ id }: UploadSession): Promise<void> {
-    await this.database.query(
+  /**
+   * From now on, and for as long as a session lives, its bytes are looked at.
+   * @returns false when it has ended, or a sweep is removing its object
+   */
+  async beginVerifying({ id }: UploadSession): Promise<boolean> {
+    const [, count] = await this.database.query<[unknown[], number]>(
       `WITH session AS (
          UPDATE upload_sessions s SET status = 'verifying', expires_at = ${NEXT_EXPIRY('$2')}
          WHERE s.id = $1 AND s.status IN ('uploading', 'verifying') RETURNING s.expires_at, s.volume, s.storage_path
@@ -189,6 +192,7 @@ export class UploadSessionsRepository {
        WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL`,
       [id, this.config.sessionTtl],
     );
+    return count === 1;
   }
 
   /**

@@ -65,13 +65,16 @@ export class WriteChunk {
       });
       if (lease === undefined) throw uploadBusy();
       try {
-        const source = new PassedBody(request.raw, (bytes) => {
-          lease.assertHeld();
+        const look = (bytes: Buffer) => {
           digest.update(bytes);
+        };
+        const source = new PassedBody(request.raw, look, () => {
+          lease.assertHeld();
         });
+        const ends = AbortSignal.any([signal, lease.signal]);
         const there = await this.sessions.chunk(session, place.index);
-        if (there === undefined) await this.store(session, place, source, digest, lease, signal);
-        else await compare(there.sha256, source, place, digest, signal);
+        if (there === undefined) await this.store(session, place, source, digest, lease, ends);
+        else await compare(there.sha256, source, place, digest, ends);
       } catch (error) {
         throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
       } finally {
@@ -89,8 +92,7 @@ export class WriteChunk {
     signal: AbortSignal,
   ): Promise<void> {
     const { parts } = this.volumes.get(session.volume);
-    const ends = AbortSignal.any([signal, lease.signal]);
-    const tag = await parts.writePart(openUploadOf(session), place, source, ends);
+    const tag = await parts.writePart(openUploadOf(session), place, source, signal);
     reached('part-written');
     const sha256 = checkDigest(digest, place);
     lease.assertHeld();
