@@ -66,11 +66,15 @@ export class LocalVolume {
 
   /** Also what interrupted writes have left. */
   async remove(key: ObjectKey): Promise<void> {
+    await this.removeTemporaries(key);
+    await rm(this.pathOf(key), { force: true });
+  }
+
+  async removeTemporaries(key: ObjectKey): Promise<void> {
     const unfinished = join(this.root, TEMPORARY_FOLDER);
     for (const name of await readdir(unfinished).catch(() => [])) {
       if (name.startsWith(temporaryPrefix(key))) await rm(join(unfinished, name), { force: true });
     }
-    await rm(this.pathOf(key), { force: true });
   }
 
   private async syncParents(folder: string): Promise<void> {

@@ -91,6 +91,7 @@ export class CompleteUpload {
       const { fileId } = await this.uploads.alive(session.uid, owner).catch(() => ({ fileId: null }));
       if (fileId !== null) return { file: await this.files.open(fileId, owner, 'read'), created: false };
       if (error instanceof PartMissing) throw await this.fail(session, uploadIncomplete(LOST));
+      if (error instanceof VolumeFull) throw insufficientStorage(error);
       throw error instanceof ObjectNotFound ? uploadNotFound() : error;
     } finally {
       await lease.release();

@@ -143,11 +143,11 @@ export class UploadSessionsRepository {
     return rows.map(({ tag }) => tag);
   }
 
-  /** The first chunk from `index` on that is missing, when all before are there. */
+  /** The first chunk from `index` on that is missing, or is not with the others (it has a tag), when all before are there. */
   async firstMissing({ id }: UploadSession, index: number): Promise<number> {
     const [row] = await this.database.query<{ missing: number | null }[]>(
-      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2
-         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1)`,
+      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2 AND c.tag = ''
+         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1 AND n.tag = '')`,
       [id, Math.max(0, index - 1)],
     );
     return row?.missing ?? index;

@@ -92,7 +92,8 @@ export class WriteChunk {
     signal: AbortSignal,
   ): Promise<void> {
     const { parts } = this.volumes.get(session.volume);
-    const tag = await parts.writePart(openUploadOf(session), place, source, signal);
+    const where = lease.takenOver ? { ...place, apart: lease.holder } : place;
+    const tag = await parts.writePart(openUploadOf(session), where, source, signal);
     reached('part-written');
     const sha256 = checkDigest(digest, place);
     lease.assertHeld();
@@ -100,7 +101,7 @@ export class WriteChunk {
     if (!(await this.sessions.acknowledge(session, lease, { index, sha256, tag }))) throw uploadNotFound();
     lease.spend();
     reached('part-acknowledged');
-    await this.follow(session, index);
+    if (!lease.takenOver) await this.follow(session, index);
   }
 
   /** The replica to which the first chunk came takes the hash of what has no gap before it, while the rest is coming. */
