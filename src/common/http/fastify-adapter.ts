@@ -13,6 +13,7 @@ import {
   sendProblem,
   validationFailed,
 } from '../problems/index.js';
+import { allowOrigins } from './cross-origin.js';
 import { drainConnections } from './drain-connections.js';
 import { lazyChildLogger } from './lazy-child-logger.js';
 import { logRequests } from './log-requests.js';
@@ -61,6 +62,7 @@ export async function createFastifyAdapter(
   logRequests(fastify, requestLogger);
   drainConnections(fastify);
   parseJsonBodies(fastify);
+  await allowOrigins(fastify, http.corsOrigins);
   await fastify.register(multipart);
   return adapter;
 }

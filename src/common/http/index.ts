@@ -17,4 +17,5 @@ export * from './preconditions.js';
 export * from './route-metadata.js';
 export * from './selected-ranges.js';
 export * from './timestamp.js';
+export * from './vary.js';
 export * from './watch-body.js';
