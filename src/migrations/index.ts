@@ -13,6 +13,7 @@ import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
 import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js';
 import { StorageUsage1763700950000 } from './1763700950000-storage-usage.js';
 import { DetectedTypes1763700951000 } from './1763700951000-detected-types.js';
+import { InstantUploads1763701000000 } from './1763701000000-instant-uploads.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -30,4 +31,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   UploadSessions1763700850000,
   StorageUsage1763700950000,
   DetectedTypes1763700951000,
+  InstantUploads1763701000000,
 ];

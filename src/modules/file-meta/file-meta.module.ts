@@ -17,6 +17,7 @@ import { FilesController } from './files/files.controller.js';
 import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
+import { KnownContents } from './files/known-contents.js';
 import { LimitableFiles } from './files/limitable-files.js';
 import { StorageQuota } from './quota/storage-quota.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
@@ -35,11 +36,20 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     FilesService,
     GrantsRepository,
     GrantsService,
+    KnownContents,
     LimitableFiles,
     StorageQuota,
     Sweeper,
     VerifyFileService,
   ],
-  exports: [BlobsModule, ContentTypePolicy, FileAccess, FilePublisher, LimitableFiles, StorageQuota],
+  exports: [
+    BlobsModule,
+    ContentTypePolicy,
+    FileAccess,
+    FilePublisher,
+    KnownContents,
+    LimitableFiles,
+    StorageQuota,
+  ],
 })
 export class FileMetaModule {}
