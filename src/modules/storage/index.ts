@@ -6,11 +6,13 @@ export { sendDelivery } from './delivery/send-delivery.js';
 export type { Representation } from './delivery/representation.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';
+export { DirectParts, type PartUrls, type StoredPart } from './direct-parts.js';
 export { type OpenUpload, PartLength, PartMissing, type PartPlace, PartStore } from './part-store.js';
 export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
 export {
   contentMissing,
   credentialsUnavailable,
+  directUploadUnavailable,
   insufficientStorage,
   isContentMissing,
   notDeliverable,

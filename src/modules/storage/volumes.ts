@@ -6,8 +6,10 @@ import {
   type VolumeConfig,
 } from '../../common/config/config.js';
 import { Buckets } from './buckets.js';
+import type { DirectParts } from './direct-parts.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
+import { S3DirectParts } from './drivers/s3/s3-direct-parts.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
 import { S3PartStore } from './drivers/s3/s3-part-store.js';
 import type { ObjectStore } from './object-store.js';
@@ -30,6 +32,8 @@ export interface BucketVolume {
   readonly name: string;
   readonly store: ObjectStore;
   readonly parts: PartStore;
+  /** Parts that clients send to the store themselves. */
+  readonly direct: DirectParts;
   readonly delivery: S3Volume['delivery'];
   /** For clients, at the store's public origin. */
   readonly publicUrls: PresignedUrls;
@@ -74,13 +78,15 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
   if (volume.driver === 'fs') {
     return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
   }
-  const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;
+  const bucket = buckets.of(volume);
+  const conditionalWrites = () => bucket.report?.abilities.conditionalWrites;
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
     store: new S3ObjectStore(volume, conditionalWrites),
     parts: new S3PartStore(volume, conditionalWrites),
+    direct: new S3DirectParts(bucket),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };
