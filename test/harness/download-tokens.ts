@@ -60,8 +60,8 @@ export class TokenReplica {
       api: 1,
       logins: 1,
       downloads: 1,
-      chunks: 1,
       tokenMisses,
+      chunks: 1,
     });
     const versions = new RedisVersions(redis, new RedisIdentity(redis));
     const tokens = new DownloadTokens(store, new TokensRepository(database), misses, versions);

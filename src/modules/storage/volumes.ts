@@ -8,6 +8,8 @@ import {
 import { Buckets } from './buckets.js';
 import type { DirectParts } from './direct-parts.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
+import { LocalPartStore } from './drivers/local-part-store.js';
+import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3DirectParts } from './drivers/s3/s3-direct-parts.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
@@ -23,6 +25,7 @@ export interface FileVolume {
   readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly parts: PartStore;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -76,7 +79,14 @@ export class Volumes {
 function open(volume: VolumeConfig, buckets: Buckets): Volume {
   const { name } = volume;
   if (volume.driver === 'fs') {
-    return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
+    const folder = new LocalVolume(volume.root);
+    return {
+      driver: 'fs',
+      name,
+      delivery: volume.delivery,
+      store: new LocalObjectStore(folder),
+      parts: new LocalPartStore(folder),
+    };
   }
   const bucket = buckets.of(volume);
   const conditionalWrites = () => bucket.report?.abilities.conditionalWrites;
