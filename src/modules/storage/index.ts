@@ -30,4 +30,5 @@ export { type Shape, shaped } from './shaping/shaped.js';
 export { BURST, SEND_WITHIN, TokenBucket, type Turn } from './shaping/token-bucket.js';
 export { StorageModule } from './storage.module.js';
 export { BackgroundDigests } from './hashing/background-digests.js';
+export { TailStore } from './tail-store.js';
 export { type Volume, Volumes } from './volumes.js';

@@ -14,8 +14,10 @@ import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3DirectParts } from './drivers/s3/s3-direct-parts.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
 import { S3PartStore } from './drivers/s3/s3-part-store.js';
+import { S3TailStore } from './drivers/s3/s3-tail-store.js';
 import type { ObjectStore } from './object-store.js';
 import type { PartStore } from './part-store.js';
+import type { TailStore } from './tail-store.js';
 
 /** A named place for blobs. */
 export type Volume = FileVolume | BucketVolume;
@@ -35,6 +37,8 @@ export interface BucketVolume {
   readonly name: string;
   readonly store: ObjectStore;
   readonly parts: PartStore;
+  /** Of parts that are not whole yet. */
+  readonly tails: TailStore;
   /** Parts that clients send to the store themselves. */
   readonly direct: DirectParts;
   readonly delivery: S3Volume['delivery'];
@@ -96,6 +100,7 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
     delivery: volume.delivery,
     store: new S3ObjectStore(volume, conditionalWrites),
     parts: new S3PartStore(volume, conditionalWrites),
+    tails: new S3TailStore(volume),
     direct: new S3DirectParts(bucket),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),

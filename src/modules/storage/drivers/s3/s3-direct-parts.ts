@@ -3,7 +3,7 @@ import { DirectParts, type PartUrls, type StoredPart } from '../../direct-parts.
 import type { OpenUpload, PartPlace } from '../../part-store.js';
 import { directUploadUnavailable } from '../../storage.problems.js';
 import { LONGEST_LIFE, SHORTEST_LIFE } from './assume-role.js';
-import { objectError } from './object-errors.js';
+import { translated } from './object-errors.js';
 import type { PresigningCredentials } from './presign.js';
 import { presignedPart } from './presigned-part.js';
 import type { S3Bucket } from './s3-bucket.js';
@@ -37,9 +37,7 @@ export class S3DirectParts extends DirectParts {
     this.require();
     const { volume } = this.bucket;
     const name = this.bucket.nameOf(key);
-    const { credentials, endsAt } = await this.credentialsFor(key).catch((error: unknown) => {
-      throw objectError(error);
-    });
+    const { credentials, endsAt } = await translated(this.credentialsFor(key));
     const now = Date.now();
     const ttl = Math.min(volume.urlTtl, Math.floor((endsAt - MARGIN - now) / 1_000));
     const urls = parts.map(({ index, size }) =>
@@ -59,11 +57,15 @@ export class S3DirectParts extends DirectParts {
     let marker: string | undefined = '0';
     while (marker !== undefined) {
       const query = `part-number-marker=${marker}&uploadId=${uriEncode(handle)}`;
-      const { body } = await this.client
-        .ask({ method: 'GET', key: this.bucket.nameOf(key), query, expect: [200], idempotent: true })
-        .catch((error: unknown) => {
-          throw objectError(error);
-        });
+      const { body } = await translated(
+        this.client.ask({
+          method: 'GET',
+          key: this.bucket.nameOf(key),
+          query,
+          expect: [200],
+          idempotent: true,
+        }),
+      );
       found.push(...listedParts(body));
       marker = nextPartMarker(body);
     }

@@ -51,6 +51,11 @@ export function completedTag(xml: string): string | undefined {
   return tag === undefined || tag === '' ? undefined : `"${tag.replaceAll('"', '')}"`;
 }
 
+/** @param xml ListBucketResult @returns keys of the objects */
+export function listedKeys(xml: string): string[] {
+  return [...xml.matchAll(/<((?:\w+:)?Contents)>.*?<\/\1>/gs)].map(([object]) => textOf(object, 'Key') ?? '');
+}
+
 /** @param xml ListPartsResult @returns its parts, from index 0 */
 export function listedParts(xml: string): { index: number; size: number; tag: string }[] {
   return [...xml.matchAll(/<((?:\w+:)?Part)>.*?<\/\1>/gs)].map(([part]) => ({
