@@ -10,6 +10,7 @@ import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
 import { Sweeper } from './blobs/sweeper.js';
+import { ContentTypePolicy } from './content-types/content-type-policy.js';
 import { FileAccess } from './files/file-access.js';
 import { File } from './files/file.entity.js';
 import { FilesController } from './files/files.controller.js';
@@ -17,6 +18,7 @@ import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
 import { LimitableFiles } from './files/limitable-files.js';
+import { StorageQuota } from './quota/storage-quota.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
 
@@ -26,6 +28,7 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
   imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
   controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
   providers: [
+    ContentTypePolicy,
     FileAccess,
     FilePublisher,
     FilesRepository,
@@ -33,9 +36,10 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     GrantsRepository,
     GrantsService,
     LimitableFiles,
+    StorageQuota,
     Sweeper,
     VerifyFileService,
   ],
-  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles],
+  exports: [BlobsModule, ContentTypePolicy, FileAccess, FilePublisher, LimitableFiles, StorageQuota],
 })
 export class FileMetaModule {}

@@ -1,9 +1,11 @@
 export { MoveBlobs } from './moving/move-blobs.js';
 export { MoveRefused, readMoveOrder } from './moving/move-order.js';
 export { MovingModule } from './moving/moving.module.js';
+export { contentTypeNotAllowed } from './file-meta.problems.js';
 export { FileMetaModule, fileMetaEntities } from './file-meta.module.js';
 export { BlobWriter, type StoredContent } from './blobs/blob-writer.js';
 export { type ObjectPlace, PendingObjects } from './blobs/pending-objects.js';
+export { ContentTypePolicy } from './content-types/content-type-policy.js';
 export { decide } from './access/decide.js';
 export { FileAccess, judge } from './files/file-access.js';
 export type { FileWithGrants } from './files/files.repository.js';
@@ -14,5 +16,6 @@ export { FilePublisher } from './files/file-publisher.js';
 export { FileRepresentationInterceptor } from './files/file-representation.interceptor.js';
 export { LimitableFiles } from './files/limitable-files.js';
 export { MEDIA_TYPE } from './files/media-type.js';
+export { type Room, StorageQuota } from './quota/storage-quota.js';
 export { metadataTag, type StoredFile } from './files/stored-file.js';
 export { VISIBILITIES, type Visibility } from './files/visibility.js';

@@ -11,6 +11,7 @@ import { UploadSessionsController } from './sessions/upload-sessions.controller.
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
 import { UploadView } from './sessions/upload-view.js';
 import { WriteChunk } from './sessions/write-chunk.js';
+import { TypeDetection } from './limits/type-detection.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
@@ -21,6 +22,7 @@ import { UploadsController } from './uploads.controller.js';
     CompleteUpload,
     CreateUpload,
     FindUpload,
+    TypeDetection,
     UploadFormService,
     UploadLeases,
     UploadSessionsRepository,

@@ -4,6 +4,7 @@ import {
   unsupportedMediaType,
   validationFailed,
 } from '../../common/problems/index.js';
+import { contentTypeNotAllowed } from '../file-meta/index.js';
 
 const uploadNotFoundKind: ProblemKind = {
   code: 'upload-not-found',
@@ -81,6 +82,8 @@ export function digestMismatch(detail: string): Problem {
 /** A session that failed for what its bytes are, also when it is asked again. */
 export function uploadFailed(failure: string): Problem {
   if (failure === digestMismatchKind.code) return wholeMismatch();
+  if (failure === contentTypeNotAllowed('').kind.code)
+    return contentTypeNotAllowed('The content of the upload is of a type that is not taken here.');
   return new Problem(uploadExpiredKind, { detail: `The upload has failed (${failure}). Begin a new one.` });
 }
 

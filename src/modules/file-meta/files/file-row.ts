@@ -5,7 +5,8 @@ import type { Visibility } from './visibility.js';
 /** Columns of a file with its content, from `files f JOIN blobs b`. */
 export const FILE_COLUMNS = `
   f.id, f.tenant_id, f.owner_id, f.visibility, f.expires_at, f.deleted_at, f.filename, f.content_type, f.version,
-  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path, b.store_tags`;
+  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path, b.store_tags,
+  b.detected_type`;
 
 export interface FileRow {
   id: string;
@@ -24,6 +25,7 @@ export interface FileRow {
   volume: string;
   storage_path: string;
   store_tags: string[];
+  detected_type: string | null;
 }
 
 export function toStoredFile(row: FileRow): StoredFile {
@@ -44,5 +46,6 @@ export function toStoredFile(row: FileRow): StoredFile {
     volume: row.volume,
     objectKey: objectKey(row.storage_path),
     storeTags: row.store_tags,
+    detectedType: row.detected_type,
   };
 }

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import { isUnavailable, payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
-import { PendingObjects, type Visibility } from '../../file-meta/index.js';
+import { ContentTypePolicy, PendingObjects, StorageQuota, type Visibility } from '../../file-meta/index.js';
 import { insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../../storage/index.js';
 import { chosenVolume } from '../chosen-volume.js';
 import { storedContentType } from '../content-type.js';
@@ -38,13 +38,15 @@ export class CreateUpload {
     private readonly config: UploadConfig,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
+    private readonly quota: StorageQuota,
+    private readonly types: ContentTypePolicy,
     private readonly sessions: UploadSessionsRepository,
   ) {}
 
   /**
    * The session is there before the store begins: what a crash leaves of it expires and is swept.
-   * @throws Problem `payload-too-large` (413), `forbidden` (403), `validation-failed` (400), `insufficient-storage` (507),
-   * `dependency-unavailable` (503); then nothing is left behind
+   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `forbidden` (403), `validation-failed` (400),
+   * `too-many-uploads` (429), `quota-exceeded` (507), `insufficient-storage` (507), `dependency-unavailable` (503); then nothing is left behind
    */
   async create(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): Promise<UploadSession> {
     const session = await this.insert(file, protocol, owner);
@@ -76,17 +78,20 @@ export class CreateUpload {
     }
     const volume = chosenVolume(file.volume ?? '', owner, this.volumes) ?? this.volumes.default.name;
     const { parts } = this.volumes.get(volume);
+    const contentType = storedContentType(file.contentType);
+    this.types.judge(contentType);
     const place = { volume, objectKey: newObjectKey(tenantId) };
     const expiresAt = new Date(Date.now() + this.config.sessionTtl * 1_000);
     return this.database.transaction(async (transaction) => {
       await this.pending.begin(transaction, tenantId, place, expiresAt);
+      await this.quota.reserve(transaction, owner, size);
       return this.sessions.insert(transaction, {
         ...place,
         tenantId,
         ownerId: owner.userId,
         protocol,
         filename: file.filename,
-        contentType: storedContentType(file.contentType),
+        contentType,
         visibility: file.visibility ?? 'private',
         size,
         sha256: file.sha256?.toLowerCase() ?? null,
