@@ -9,7 +9,6 @@ import { GrantsRepository } from './access/grants.repository.js';
 import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
-import { Sweeper } from './blobs/sweeper.js';
 import { FileAccess } from './files/file-access.js';
 import { File } from './files/file.entity.js';
 import { FilesController } from './files/files.controller.js';
@@ -17,13 +16,20 @@ import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
 import { LimitableFiles } from './files/limitable-files.js';
+import { SweepingModule } from './sweeping/sweeping.module.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
 
 export const fileMetaEntities = [Blob, File, FileGrant] as const;
 
 @Module({
-  imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
+  imports: [
+    TypeOrmModule.forFeature([...fileMetaEntities]),
+    AuthModule,
+    BlobsModule,
+    StorageModule,
+    SweepingModule,
+  ],
   controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
   providers: [
     FileAccess,
@@ -33,9 +39,8 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     GrantsRepository,
     GrantsService,
     LimitableFiles,
-    Sweeper,
     VerifyFileService,
   ],
-  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles],
+  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles, SweepingModule],
 })
 export class FileMetaModule {}

@@ -6,9 +6,12 @@ import {
   type VolumeConfig,
 } from '../../common/config/config.js';
 import { Buckets } from './buckets.js';
+import { LocalLeftovers } from './drivers/local-leftovers.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
+import { S3Leftovers } from './drivers/s3/s3-leftovers.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
+import type { Leftovers } from './leftovers.js';
 import type { ObjectStore } from './object-store.js';
 
 /** A named place for blobs. */
@@ -19,6 +22,7 @@ export interface FileVolume {
   readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -27,6 +31,7 @@ export interface BucketVolume {
   readonly driver: 's3';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly delivery: S3Volume['delivery'];
   /** For clients, at the store's public origin. */
   readonly publicUrls: PresignedUrls;
@@ -69,13 +74,20 @@ export class Volumes {
 function open(volume: VolumeConfig, buckets: Buckets): Volume {
   const { name } = volume;
   if (volume.driver === 'fs') {
-    return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
+    return {
+      driver: 'fs',
+      name,
+      delivery: volume.delivery,
+      store: new LocalObjectStore(volume.root),
+      leftovers: new LocalLeftovers(volume.root),
+    };
   }
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
     store: new S3ObjectStore(volume, () => buckets.get(name)?.report?.abilities.conditionalWrites),
+    leftovers: new S3Leftovers(volume),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };
