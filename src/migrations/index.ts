@@ -12,6 +12,8 @@ import { GrantLists1763700750000 } from './1763700750000-grant-lists.js';
 import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
 import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js';
 import { Sweeping1763700900000 } from './1763700900000-sweeping.js';
+import { StorageUsage1763700950000 } from './1763700950000-storage-usage.js';
+import { DetectedTypes1763700951000 } from './1763700951000-detected-types.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -28,4 +30,6 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   TokenEpochs1763700800000,
   UploadSessions1763700850000,
   Sweeping1763700900000,
+  StorageUsage1763700950000,
+  DetectedTypes1763700951000,
 ];

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { LocalLeftovers } from '../../src/modules/storage/drivers/local-leftovers.js';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
+import { LocalVolume } from '../../src/modules/storage/drivers/local-volume.js';
 import { leftoversContract } from './leftovers.contract.js';
 
 leftoversContract('local file system', async () => {
   const root = await mkdtemp(join(tmpdir(), 'local-leftovers-'));
-  const store = new LocalObjectStore(root);
+  const store = new LocalObjectStore(new LocalVolume(root));
   let count = 0;
   const leave = async (name: string) => {
     await mkdir(join(root, '.tmp'), { recursive: true });

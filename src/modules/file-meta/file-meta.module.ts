@@ -9,6 +9,7 @@ import { GrantsRepository } from './access/grants.repository.js';
 import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
+import { ContentTypePolicy } from './content-types/content-type-policy.js';
 import { FileAccess } from './files/file-access.js';
 import { File } from './files/file.entity.js';
 import { FilesController } from './files/files.controller.js';
@@ -16,6 +17,7 @@ import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
 import { LimitableFiles } from './files/limitable-files.js';
+import { StorageQuota } from './quota/storage-quota.js';
 import { SweepingModule } from './sweeping/sweeping.module.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
@@ -32,6 +34,7 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
   ],
   controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
   providers: [
+    ContentTypePolicy,
     FileAccess,
     FilePublisher,
     FilesRepository,
@@ -39,8 +42,17 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     GrantsRepository,
     GrantsService,
     LimitableFiles,
+    StorageQuota,
     VerifyFileService,
   ],
-  exports: [BlobsModule, FileAccess, FilePublisher, LimitableFiles, SweepingModule],
+  exports: [
+    BlobsModule,
+    ContentTypePolicy,
+    FileAccess,
+    FilePublisher,
+    LimitableFiles,
+    StorageQuota,
+    SweepingModule,
+  ],
 })
 export class FileMetaModule {}

@@ -8,11 +8,15 @@ import {
 import { Buckets } from './buckets.js';
 import { LocalLeftovers } from './drivers/local-leftovers.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
+import { LocalPartStore } from './drivers/local-part-store.js';
+import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3Leftovers } from './drivers/s3/s3-leftovers.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
 import type { Leftovers } from './leftovers.js';
+import { S3PartStore } from './drivers/s3/s3-part-store.js';
 import type { ObjectStore } from './object-store.js';
+import type { PartStore } from './part-store.js';
 
 /** A named place for blobs. */
 export type Volume = FileVolume | BucketVolume;
@@ -23,6 +27,7 @@ export interface FileVolume {
   readonly name: string;
   readonly store: ObjectStore;
   readonly leftovers: Leftovers;
+  readonly parts: PartStore;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -32,6 +37,7 @@ export interface BucketVolume {
   readonly name: string;
   readonly store: ObjectStore;
   readonly leftovers: Leftovers;
+  readonly parts: PartStore;
   readonly delivery: S3Volume['delivery'];
   /** For clients, at the store's public origin. */
   readonly publicUrls: PresignedUrls;
@@ -74,20 +80,24 @@ export class Volumes {
 function open(volume: VolumeConfig, buckets: Buckets): Volume {
   const { name } = volume;
   if (volume.driver === 'fs') {
+    const folder = new LocalVolume(volume.root);
     return {
       driver: 'fs',
       name,
       delivery: volume.delivery,
-      store: new LocalObjectStore(volume.root),
       leftovers: new LocalLeftovers(volume.root),
+      store: new LocalObjectStore(folder),
+      parts: new LocalPartStore(folder),
     };
   }
+  const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
-    store: new S3ObjectStore(volume, () => buckets.get(name)?.report?.abilities.conditionalWrites),
     leftovers: new S3Leftovers(volume),
+    store: new S3ObjectStore(volume, conditionalWrites),
+    parts: new S3PartStore(volume, conditionalWrites),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };

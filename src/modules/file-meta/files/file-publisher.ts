@@ -5,6 +5,7 @@ import type { UserPrincipal } from '../../auth/index.js';
 import { objectKey } from '../../storage/index.js';
 import type { StoredContent } from '../blobs/blob-writer.js';
 import { PendingObjects } from '../blobs/pending-objects.js';
+import { StorageQuota } from '../quota/storage-quota.js';
 import type { StoredFile } from './stored-file.js';
 import type { Visibility } from './visibility.js';
 
@@ -15,6 +16,8 @@ export interface NewFile {
   readonly contentType: string;
   readonly visibility: Visibility;
   readonly content: StoredContent;
+  /** Its size is reserved, by an upload session that ends in the same transaction: no quota is in its way any more. */
+  readonly isReserved?: boolean;
 }
 
 interface BlobRow {
@@ -22,6 +25,7 @@ interface BlobRow {
   volume: string;
   storage_path: string;
   store_tags: string[];
+  detected_type: string | null;
 }
 
 /** Makes stored bytes a file: from then on it can be downloaded. */
@@ -30,16 +34,24 @@ export class FilePublisher {
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly pending: PendingObjects,
+    private readonly quota: StorageQuota,
   ) {}
 
   /**
    * One transaction: the content's row, unless the tenant has that content already, and the file's.
+   * @param also what belongs into the same transaction
+   * @throws Problem `quota-exceeded` (507); then nothing is published
    * @returns the file, whose `objectKey` is another than the given one when the content was there already
    */
-  publish(file: NewFile): Promise<StoredFile> {
+  publish(
+    file: NewFile,
+    also?: (transaction: EntityManager, file: StoredFile) => Promise<void>,
+  ): Promise<StoredFile> {
     return this.database.transaction(async (transaction) => {
       const blob = await this.adoptBlob(transaction, file);
       if (blob.storage_path === file.content.objectKey) await this.pending.adopt(transaction, file.content);
+      // Last, since others of the tenant wait for it.
+      if (file.isReserved !== true) await this.quota.admit(transaction, file.owner, file.content.size);
       const [row] = await transaction.query<{ id: string; created_at: Date }[]>(
         `INSERT INTO files (tenant_id, filename, content_type, blob_id, owner_id, visibility)
          SELECT $1, $2, $3, $4, u.id, $6 FROM users u WHERE u.tenant_id = $1 AND u.id = $5 AND u.uid = $7
@@ -55,7 +67,7 @@ export class FilePublisher {
         ],
       );
       if (row === undefined) throw new Error('the owner is no longer there');
-      return {
+      const stored: StoredFile = {
         id: row.id,
         tenantId: file.owner.tenantId,
         ownerId: file.owner.userId,
@@ -64,6 +76,7 @@ export class FilePublisher {
         deletedAt: null,
         filename: file.filename,
         contentType: file.contentType,
+        detectedType: blob.detected_type,
         version: 1,
         createdAt: row.created_at,
         updatedAt: row.created_at,
@@ -73,6 +86,8 @@ export class FilePublisher {
         objectKey: objectKey(blob.storage_path),
         storeTags: blob.store_tags,
       };
+      await also?.(transaction, stored);
+      return stored;
     });
   }
 
@@ -82,11 +97,11 @@ export class FilePublisher {
    */
   private async adoptBlob(transaction: EntityManager, { owner, content }: NewFile): Promise<BlobRow> {
     const [row] = await transaction.query<BlobRow[]>(
-      // The update changes nothing; it locks the row that is there and returns it.
-      `INSERT INTO blobs (tenant_id, sha256, crc32, size, volume, storage_path, store_tags)
-       VALUES ($1, $2, $3, $4, $5, $6, $7)
-       ON CONFLICT (tenant_id, sha256) DO UPDATE SET sha256 = excluded.sha256
-       RETURNING id, volume, storage_path, store_tags`,
+      // The update locks the row that is there and returns it; it changes it only where nobody has looked at the first bytes.
+      `INSERT INTO blobs (tenant_id, sha256, crc32, size, volume, storage_path, store_tags, detected_type)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+       ON CONFLICT (tenant_id, sha256) DO UPDATE SET detected_type = coalesce(blobs.detected_type, excluded.detected_type)
+       RETURNING id, volume, storage_path, store_tags, detected_type`,
       [
         owner.tenantId,
         content.sha256,
@@ -95,6 +110,7 @@ export class FilePublisher {
         content.volume,
         content.objectKey,
         content.storeTag === undefined ? [] : [content.storeTag],
+        content.detectedType ?? null,
       ],
     );
     if (row === undefined) throw new Error('INSERT … RETURNING gave no row');

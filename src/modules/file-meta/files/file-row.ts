@@ -5,7 +5,8 @@ import type { Visibility } from './visibility.js';
 /** Columns of a file with its content, from `files f JOIN blobs b`; a LEFT JOIN finds deleted files too. */
 export const FILE_COLUMNS = `
   f.id, f.tenant_id, f.owner_id, f.visibility, f.expires_at, f.deleted_at, f.filename, f.content_type, f.version,
-  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path, b.store_tags`;
+  f.created_at, f.updated_at, b.size, b.sha256, b.volume, b.storage_path, b.store_tags,
+  b.detected_type`;
 
 interface FactsRow {
   id: string;
@@ -31,6 +32,7 @@ export interface FileRow extends FactsRow {
   volume: string;
   storage_path: string;
   store_tags: string[];
+  detected_type: string | null;
 }
 
 export function toStoredFile(row: FileRow): StoredFile {
@@ -51,6 +53,7 @@ export function toStoredFile(row: FileRow): StoredFile {
     volume: row.volume,
     objectKey: objectKey(row.storage_path),
     storeTags: row.store_tags,
+    detectedType: row.detected_type,
   };
 }
 

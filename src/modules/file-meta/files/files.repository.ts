@@ -44,7 +44,10 @@ export interface FileChange {
   readonly expiresAt?: Date | null | undefined;
 }
 
-/** Deleted files have no content any more. Scoped by tenant: a user's own; without a user the file's own, and then only public files (RULES 1.5). */
+/**
+ * Also a deleted file, whose content may be gone. Scoped by tenant: a user's own; without a user the file's own, and then only public
+ * files (RULES 1.5).
+ */
 const FIND = `
   SELECT ${FILE_COLUMNS}, ${GRANTS_OF_CALLER} AS grants
   FROM files f

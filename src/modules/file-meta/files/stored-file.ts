@@ -6,7 +6,10 @@ export interface StoredFile extends FileFacts {
   readonly id: string;
   readonly deletedAt: null;
   readonly filename: string;
+  /** Media type by the word of who manages it: the one that downloads say. */
   readonly contentType: string;
+  /** Media type that the content looked like when it was stored; it is told and decides nothing. */
+  readonly detectedType: string | null;
   /** Counts changes of the metadata. */
   readonly version: number;
   readonly createdAt: Date;

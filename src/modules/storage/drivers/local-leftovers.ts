@@ -2,7 +2,7 @@ import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Leftover, Leftovers } from '../leftovers.js';
 import { objectKey } from '../object-key.js';
-import { TEMPORARY_FOLDER } from './local-object-store.js';
+import { TEMPORARY_FOLDER } from './local-volume.js';
 
 /** `<key with dashes>.<suffix>` */
 const UNFINISHED = /^(\d{1,19})-([0-9a-f]{2})-([0-9a-f]{30})\./;

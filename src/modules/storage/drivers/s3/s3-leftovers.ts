@@ -1,10 +1,10 @@
 import type { S3Volume } from '../../../../common/config/config.js';
 import { type Leftover, Leftovers } from '../../leftovers.js';
 import { isObjectKey } from '../../object-key.js';
-import { abortUpload } from './multipart-upload.js';
+import { abortUpload } from './multipart-requests.js';
+import { objectError } from './object-errors.js';
 import { S3Client } from './s3-client.js';
 import { uploadsPage } from './s3-documents.js';
-import { StoreAway, storeProblem } from './store-problems.js';
 
 /**
  * Multipart uploads that were begun and neither completed nor aborted, below the volume's prefix. MinIO lists those of a prefix only to who
@@ -50,5 +50,5 @@ function queryOf(prefix: string, after: string | undefined): string {
 }
 
 function refuse(error: unknown): never {
-  throw error instanceof StoreAway ? storeProblem(error) : error;
+  throw objectError(error);
 }
