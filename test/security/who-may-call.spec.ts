@@ -310,6 +310,11 @@ const TABLE: readonly Row[] = [
     statuses: ofOwner(422),
   },
   {
+    route: 'post /api/v1/storage/sweep',
+    request: () => json({ dryRun: true }),
+    statuses: people(403, { operator: 200 }),
+  },
+  {
     route: 'post /api/v1/files/{id}/verify',
     object: file,
     request: () => ({ method: 'POST' }),

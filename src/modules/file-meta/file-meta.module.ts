@@ -9,7 +9,6 @@ import { GrantsRepository } from './access/grants.repository.js';
 import { GrantsService } from './access/grants.service.js';
 import { Blob } from './blobs/blob.entity.js';
 import { BlobsModule } from './blobs/blobs.module.js';
-import { Sweeper } from './blobs/sweeper.js';
 import { ContentTypePolicy } from './content-types/content-type-policy.js';
 import { FileAccess } from './files/file-access.js';
 import { File } from './files/file.entity.js';
@@ -20,13 +19,20 @@ import { FilePublisher } from './files/file-publisher.js';
 import { KnownContents } from './files/known-contents.js';
 import { LimitableFiles } from './files/limitable-files.js';
 import { StorageQuota } from './quota/storage-quota.js';
+import { SweepingModule } from './sweeping/sweeping.module.js';
 import { VerifyFileController } from './verification/verify-file.controller.js';
 import { VerifyFileService } from './verification/verify-file.service.js';
 
 export const fileMetaEntities = [Blob, File, FileGrant] as const;
 
 @Module({
-  imports: [TypeOrmModule.forFeature([...fileMetaEntities]), AuthModule, BlobsModule, StorageModule],
+  imports: [
+    TypeOrmModule.forFeature([...fileMetaEntities]),
+    AuthModule,
+    BlobsModule,
+    StorageModule,
+    SweepingModule,
+  ],
   controllers: [FilesController, GrantsController, BulkGrantsController, VerifyFileController],
   providers: [
     ContentTypePolicy,
@@ -39,7 +45,6 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     KnownContents,
     LimitableFiles,
     StorageQuota,
-    Sweeper,
     VerifyFileService,
   ],
   exports: [
@@ -50,6 +55,7 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     KnownContents,
     LimitableFiles,
     StorageQuota,
+    SweepingModule,
   ],
 })
 export class FileMetaModule {}

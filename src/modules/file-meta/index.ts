@@ -20,3 +20,6 @@ export { MEDIA_TYPE } from './files/media-type.js';
 export { type Room, StorageQuota } from './quota/storage-quota.js';
 export { metadataTag, type StoredFile } from './files/stored-file.js';
 export { VISIBILITIES, type Visibility } from './files/visibility.js';
+export { COUNTED_AT_MOST, type SweepStep, type SweepTally } from './sweeping/sweep-step.js';
+export { SweepSteps } from './sweeping/sweep-steps.js';
+export { SweepTotals } from './sweeping/sweep-totals.js';

@@ -6,6 +6,7 @@ import { AbortUpload } from './sessions/abort-upload.js';
 import { CompleteUpload } from './sessions/complete-upload.js';
 import { CreateUpload } from './sessions/create-upload.js';
 import { FindUpload } from './sessions/find-upload.js';
+import { SweepSessions } from './sessions/sweep-sessions.js';
 import { UploadLeases } from './sessions/upload-leases.js';
 import { UploadSessionsController } from './sessions/upload-sessions.controller.js';
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
@@ -28,6 +29,7 @@ import { UploadsController } from './uploads.controller.js';
     FindUpload,
     InstantUpload,
     ProvePossession,
+    SweepSessions,
     TypeDetection,
     UploadFormService,
     UploadLeases,
