@@ -137,7 +137,7 @@ export class UploadSessionsController {
     headers: { Location: { description: 'Path of the new file', schema: { type: 'string' } } },
   })
   @ApiOkResponse({ type: FileDto, description: 'The file, which was there already' })
-  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503)
+  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503, 507)
   completeUpload(
     @Param('id') id: string,
     @CallingUser() user: UserPrincipal,
