@@ -61,6 +61,7 @@ export class TokenReplica {
       logins: 1,
       downloads: 1,
       tokenMisses,
+      chunks: 1,
     });
     const versions = new RedisVersions(redis, new RedisIdentity(redis));
     const tokens = new DownloadTokens(store, new TokensRepository(database), misses, versions);

@@ -16,5 +16,6 @@ export * from './path-of.js';
 export * from './preconditions.js';
 export * from './route-metadata.js';
 export * from './selected-ranges.js';
+export * from './streamed-body.js';
 export * from './timestamp.js';
 export * from './watch-body.js';

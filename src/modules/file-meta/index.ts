@@ -1,6 +1,7 @@
 export { MoveBlobs } from './moving/move-blobs.js';
 export { MoveRefused, readMoveOrder } from './moving/move-order.js';
 export { MovingModule } from './moving/moving.module.js';
+export { contentTypeNotAllowed } from './file-meta.problems.js';
 export { FileMetaModule, fileMetaEntities } from './file-meta.module.js';
 export { BlobWriter, type StoredContent } from './blobs/blob-writer.js';
 export { type ObjectPlace, PendingObjects } from './blobs/pending-objects.js';
@@ -8,7 +9,7 @@ export { ContentTypePolicy } from './content-types/content-type-policy.js';
 export { decide } from './access/decide.js';
 export { FileAccess, judge } from './files/file-access.js';
 export type { FileWithGrants } from './files/files.repository.js';
-export { FileDto } from './files/file.dto.js';
+export { FileDto, toFileDto } from './files/file.dto.js';
 export { filenameFault } from './files/filename.js';
 export { FilenameRule } from './files/filename.rule.js';
 export { FilePublisher } from './files/file-publisher.js';
@@ -16,5 +17,5 @@ export { FileRepresentationInterceptor } from './files/file-representation.inter
 export { LimitableFiles } from './files/limitable-files.js';
 export { MEDIA_TYPE } from './files/media-type.js';
 export { type Room, StorageQuota } from './quota/storage-quota.js';
-export type { StoredFile } from './files/stored-file.js';
+export { metadataTag, type StoredFile } from './files/stored-file.js';
 export { VISIBILITIES, type Visibility } from './files/visibility.js';

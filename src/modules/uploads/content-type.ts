@@ -1,4 +1,4 @@
-import { mediaTypeOf } from '../limits/media-type-of.js';
+import { mediaTypeOf } from './limits/media-type-of.js';
 
 const UNKNOWN = 'application/octet-stream';
 
