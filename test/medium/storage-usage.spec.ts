@@ -315,7 +315,7 @@ describe('what is stored, as it is counted', () => {
       const at = Math.floor(Math.random() * hashes.length);
       const key = objectKey(`${owner.tenantId}/aa/${randomBytes(15).toString('hex')}`);
       const place = { volume: 'local', objectKey: key };
-      await pending.begin(owner.tenantId, place);
+      await pending.begin(database.manager, owner.tenantId, place);
       await publisher.publish({
         owner,
         filename: 'a',

@@ -40,14 +40,17 @@ export class FilePublisher {
   /**
    * One transaction: the content's row, unless the tenant has that content already, and the file's.
    * @param also what belongs into the same transaction
+   * @param first what is to be locked before anything else in it: the accounts of the storage come last
    * @throws Problem `quota-exceeded` (507); then nothing is published
    * @returns the file, whose `objectKey` is another than the given one when the content was there already
    */
   publish(
     file: NewFile,
     also?: (transaction: EntityManager, file: StoredFile) => Promise<void>,
+    first?: (transaction: EntityManager) => Promise<void>,
   ): Promise<StoredFile> {
     return this.database.transaction(async (transaction) => {
+      await first?.(transaction);
       const blob = await this.adoptBlob(transaction, file);
       if (blob.storage_path === file.content.objectKey) await this.pending.adopt(transaction, file.content);
       // Last, since others of the tenant wait for it.
