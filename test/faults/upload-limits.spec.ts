@@ -8,6 +8,16 @@ import { type Api, expectProblem, type FileJson, multipart } from '../harness/ap
 import { useOwnStack } from '../harness/own-stack.js';
 import { Seed } from '../harness/seed.js';
 import { expectUsageIsRight } from '../harness/storage-usage.js';
+import {
+  beginUpload,
+  completed,
+  completeUpload,
+  getUpload,
+  MEBIBYTE,
+  putChunk,
+  putChunks,
+  type UploadJson,
+} from '../harness/uploads.js';
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=',
@@ -66,6 +76,90 @@ describe('quotas and kill -9', () => {
     const { usage } = (await api.send('/api/v1/auth/me')).json as { usage: Record<string, number> };
     expect(usage).toEqual({ usedBytes: 40 * 20_000, reservedBytes: 0, quotaBytes: 40 * 20_000 });
   }, 180_000);
+});
+
+describe('unfinished uploads of a user', () => {
+  const own = useOwnStack({
+    UPLOAD_MAX_SESSIONS: '3',
+    UPLOAD_MAX_IN_FLIGHT: String(10 * MEBIBYTE),
+    UPLOAD_MAX_SIZE: String(100 * MEBIBYTE),
+  });
+  let seed: Seed;
+  let tenantId: string;
+  beforeAll(async () => {
+    seed = Seed.open(own.stack);
+    tenantId = await seed.tenant();
+  });
+  afterAll(() => seed.close());
+
+  const newcomer = async () => {
+    const { email, password } = await seed.user(tenantId);
+    return own.anonymous.login(email, password);
+  };
+  const begin = (api: Api, size: number) => api.post('/api/v1/uploads', { filename: 'a', size });
+
+  it('429 for more than UPLOAD_MAX_SESSIONS, however many are begun at once; others have their own', async () => {
+    const [api, other] = [await newcomer(), await newcomer()];
+    const answers = await Promise.all(Array.from({ length: 20 }, () => begin(api, 1_000)));
+    for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 429, 'too-many-uploads');
+    const begun = answers.filter(({ status }) => status === 201).map(({ json }) => json as UploadJson);
+    expect(begun).toHaveLength(3);
+    expect((await begin(other, 1_000)).status).toBe(201);
+    // One that is aborted, and one that is completed, make room.
+    expect((await api.delete(`/api/v1/uploads/${begun[0]?.uploadId ?? ''}`)).status).toBe(204);
+    expect((await begin(api, 1_000)).status).toBe(201);
+    const last = begun[1] ?? expect.fail();
+    await putChunks(api, last, randomBytes(1_000));
+    await completed(api, last);
+    expect((await begin(api, 1_000)).status).toBe(201);
+    expectProblem(await begin(api, 1_000), 429, 'too-many-uploads');
+    await expectUsageIsRight(seed, [tenantId]);
+  });
+
+  it('429 for more than UPLOAD_MAX_IN_FLIGHT together; 413 for what is more by itself', async () => {
+    const api = await newcomer();
+    expectProblem(await begin(api, 10 * MEBIBYTE + 1), 413, 'payload-too-large');
+    expect((await begin(api, 6 * MEBIBYTE)).status).toBe(201);
+    expectProblem(await begin(api, 4 * MEBIBYTE + 1), 429, 'too-many-uploads');
+    expect((await begin(api, 4 * MEBIBYTE)).status).toBe(201);
+    // Forms are no uploads in parts.
+    await api.upload(randomBytes(MEBIBYTE));
+    await expectUsageIsRight(seed, [tenantId]);
+  });
+
+  it('kill -9 among creations, completions and abortions: what is counted is what is there', async () => {
+    const people = await Promise.all(Array.from({ length: 4 }, newcomer));
+    for (let round = 0; round < 4; round += 1) {
+      let answered = 0;
+      const storm = Promise.all(
+        people.map(async (api) => {
+          for (let at = 0; at < 40; at += 1) {
+            const answer = await begin(api, 1_000).catch(() => undefined);
+            answered += 1;
+            if (answer === undefined) return;
+            if (answer.status !== 201) {
+              await seed.query(
+                `DELETE FROM upload_sessions WHERE tenant_id = $1 AND created_at < now() - interval '1 second'`,
+                [tenantId],
+              );
+              continue;
+            }
+            const upload = answer.json as UploadJson;
+            await putChunk(api, upload, 0, randomBytes(1_000)).catch(() => undefined);
+            const end =
+              at % 2 === 0 ? completeUpload(api, upload) : api.delete(`/api/v1/uploads/${upload.uploadId}`);
+            await end.catch(() => undefined);
+          }
+        }),
+      );
+      while (answered < 12 + 7 * round) await sleep(1);
+      own.stack.app?.kill('SIGKILL');
+      await own.stack.app?.exited;
+      await storm;
+      expect(await expectUsageIsRight(seed, [tenantId])).toBeGreaterThan(1);
+      await own.stack.app?.start();
+    }
+  }, 120_000);
 });
 
 describe('content types', () => {
@@ -170,6 +264,24 @@ describe('content types', () => {
       .send('/api/v1/files', { method: 'POST', body: slowly, headers });
     expectProblem(answer, 415, 'content-type-not-allowed');
     expect(performance.now() - since).toBeLessThan(3_000);
+    expect(await left()).toEqual(before);
+  });
+
+  it('415 for an upload in parts: by its claim at the creation, by its bytes at the end, and then it has failed', async () => {
+    const before = await left();
+    expectProblem(
+      await own.admin.post('/api/v1/uploads', { filename: 'a', size: 5, contentType: 'text/html' }),
+      415,
+      'content-type-not-allowed',
+    );
+    expect(await left()).toEqual(before);
+    const upload = await beginUpload(own.admin, { size: PROGRAM.length, contentType: 'image/png' });
+    await putChunks(own.admin, upload, PROGRAM);
+    expectProblem(await completeUpload(own.admin, upload), 415, 'content-type-not-allowed');
+    expect(await getUpload(own.admin, upload)).toMatchObject({
+      status: 'failed',
+      failure: 'content-type-not-allowed',
+    });
     expect(await left()).toEqual(before);
   });
 
