@@ -307,7 +307,7 @@ describe('what is stored, as it is counted', () => {
     );
     const quota = quotaOf();
     const pending = new PendingObjects(database, undefined as never);
-    const publisher = new FilePublisher(database, pending, quota);
+    const publisher = new FilePublisher(pending, quota);
     // Few, so that some publish the same content.
     const hashes = Array.from({ length: 12 }, () => randomBytes(32).toString('hex'));
     const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;

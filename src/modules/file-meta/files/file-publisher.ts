@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../../auth/index.js';
 import { objectKey } from '../../storage/index.js';
 import type { StoredContent } from '../blobs/blob-writer.js';
@@ -32,7 +31,6 @@ interface BlobRow {
 @Injectable()
 export class FilePublisher {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly pending: PendingObjects,
     private readonly quota: StorageQuota,
   ) {}
@@ -49,7 +47,7 @@ export class FilePublisher {
     also?: (transaction: EntityManager, file: StoredFile) => Promise<void>,
     first?: (transaction: EntityManager) => Promise<void>,
   ): Promise<StoredFile> {
-    return this.database.transaction(async (transaction) => {
+    return this.quota.transaction(file.owner, async (transaction) => {
       await first?.(transaction);
       const blob = await this.adoptBlob(transaction, file);
       if (blob.storage_path === file.content.objectKey) await this.pending.adopt(transaction, file.content);

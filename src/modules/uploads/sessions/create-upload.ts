@@ -1,6 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import { isUnavailable, payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
@@ -34,7 +32,6 @@ export interface AnnouncedFile {
 @Injectable()
 export class CreateUpload {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly config: UploadConfig,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
@@ -82,7 +79,7 @@ export class CreateUpload {
     this.types.judge(contentType);
     const place = { volume, objectKey: newObjectKey(tenantId) };
     const expiresAt = new Date(Date.now() + this.config.sessionTtl * 1_000);
-    return this.database.transaction(async (transaction) => {
+    return this.quota.transaction(owner, async (transaction) => {
       await this.pending.begin(transaction, tenantId, place, expiresAt);
       await this.quota.reserve(transaction, owner, size);
       return this.sessions.insert(transaction, {
