@@ -140,6 +140,7 @@ export class CompleteUpload {
       async (transaction, file) => {
         if (!(await this.sessions.finish(transaction, session, lease, file.id))) throw uploadBusy();
       },
+      (transaction) => this.sessions.lock(transaction, session),
     );
   }
 }
