@@ -56,6 +56,7 @@ describe.skipIf(!HAS_MINIO)('uploads straight to the store', () => {
     until(
       () => getUpload(api, upload),
       ({ status }) => status === 'completed' || status === 'failed',
+      30_000,
     );
 
   it('the client sends the parts, we read what has come, and then it is a file', async () => {
