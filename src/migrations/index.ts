@@ -14,6 +14,7 @@ import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js'
 import { Sweeping1763700900000 } from './1763700900000-sweeping.js';
 import { StorageUsage1763700950000 } from './1763700950000-storage-usage.js';
 import { DetectedTypes1763700951000 } from './1763700951000-detected-types.js';
+import { InstantUploads1763701000000 } from './1763701000000-instant-uploads.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -32,4 +33,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   Sweeping1763700900000,
   StorageUsage1763700950000,
   DetectedTypes1763700951000,
+  InstantUploads1763701000000,
 ];

@@ -249,6 +249,14 @@ const TABLE: readonly Row[] = [
     statuses: onlyOwner(201),
   },
   {
+    route: 'post /api/v1/uploads/{id}/proof',
+    scope: 'upload',
+    object: upload,
+    // Nothing is to be proven: who may, hears that.
+    request: () => json({ digest: 'ab'.repeat(32) }),
+    statuses: onlyOwner(422),
+  },
+  {
     route: 'delete /api/v1/uploads/{id}',
     scope: 'upload',
     object: upload,

@@ -38,7 +38,7 @@ const BUCKET: S3Volume = {
 
 function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limits?: DeliveryLimits) {
   const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3', blobTrashDays: 30 };
-  const { default: volume } = new Volumes(config, new Buckets(config));
+  const { default: volume } = new Volumes(config, new Buckets(config, { corsOrigins: [] }));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 

@@ -16,6 +16,7 @@ import { FilesController } from './files/files.controller.js';
 import { FilesRepository } from './files/files.repository.js';
 import { FilesService } from './files/files.service.js';
 import { FilePublisher } from './files/file-publisher.js';
+import { KnownContents } from './files/known-contents.js';
 import { LimitableFiles } from './files/limitable-files.js';
 import { StorageQuota } from './quota/storage-quota.js';
 import { SweepingModule } from './sweeping/sweeping.module.js';
@@ -41,6 +42,7 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     FilesService,
     GrantsRepository,
     GrantsService,
+    KnownContents,
     LimitableFiles,
     StorageQuota,
     VerifyFileService,
@@ -50,6 +52,7 @@ export const fileMetaEntities = [Blob, File, FileGrant] as const;
     ContentTypePolicy,
     FileAccess,
     FilePublisher,
+    KnownContents,
     LimitableFiles,
     StorageQuota,
     SweepingModule,

@@ -12,6 +12,7 @@ export type { FileWithGrants } from './files/files.repository.js';
 export { FileDto, toFileDto } from './files/file.dto.js';
 export { filenameFault } from './files/filename.js';
 export { FilenameRule } from './files/filename.rule.js';
+export { type KnownContent, KnownContents } from './files/known-contents.js';
 export { FilePublisher } from './files/file-publisher.js';
 export { FileRepresentationInterceptor } from './files/file-representation.interceptor.js';
 export { LimitableFiles } from './files/limitable-files.js';

@@ -12,6 +12,9 @@ import { UploadSessionsController } from './sessions/upload-sessions.controller.
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
 import { UploadView } from './sessions/upload-view.js';
 import { WriteChunk } from './sessions/write-chunk.js';
+import { ChallengesRepository } from './instant/challenges.repository.js';
+import { InstantUpload } from './instant/instant-upload.js';
+import { ProvePossession } from './instant/prove-possession.js';
 import { TypeDetection } from './limits/type-detection.js';
 import { UploadsController } from './uploads.controller.js';
 
@@ -20,9 +23,12 @@ import { UploadsController } from './uploads.controller.js';
   controllers: [UploadsController, UploadSessionsController],
   providers: [
     AbortUpload,
+    ChallengesRepository,
     CompleteUpload,
     CreateUpload,
     FindUpload,
+    InstantUpload,
+    ProvePossession,
     SweepSessions,
     TypeDetection,
     UploadFormService,

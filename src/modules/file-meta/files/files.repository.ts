@@ -75,6 +75,9 @@ const READABLE = `
     OR ${GRANTED}
     OR (f.visibility <> 'private' AND (f.expires_at IS NULL OR f.expires_at > now())))`;
 
+/** `decide(…, 'download') = 'allowed'` in SQL. */
+export const DOWNLOADABLE = `${READABLE} AND (f.expires_at IS NULL OR f.expires_at > now())`;
+
 /** The part of it that others have given. */
 const SHARED = `f.tenant_id = $1 AND f.deleted_at IS NULL AND f.owner_id <> $2 AND ${GRANTED}`;
 
