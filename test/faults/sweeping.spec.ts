@@ -576,7 +576,7 @@ describe('the sweep', () => {
     expect(await trash()).toEqual([]);
     await readable(keeper, kept);
     expect((await filesBelow(root()).paths()).toSorted()).toEqual(before.toSorted());
-  }, 240_000);
+  }, 400_000);
 
   it('Redis away: expired files are put off and said so, the other steps go on; a replica that starts sweeps', async () => {
     const [expired, deleted] = [
