@@ -36,6 +36,11 @@ const digestMismatchKind: ProblemKind = {
   status: 422,
   title: 'The bytes are not those that were announced',
 };
+const proofRefusedKind: ProblemKind = {
+  code: 'proof-refused',
+  status: 422,
+  title: 'The content has not been proven',
+};
 const lengthRequiredKind: ProblemKind = {
   code: 'length-required',
   status: 411,
@@ -77,6 +82,11 @@ export function chunkDiffers(index: number): Problem {
 /** @param detail which digest of what */
 export function digestMismatch(detail: string): Problem {
   return new Problem(digestMismatchKind, { detail });
+}
+
+/** @param detail why; the upload goes on in any case */
+export function proofRefused(detail: string): Problem {
+  return new Problem(proofRefusedKind, { detail: `${detail} Send the bytes.` });
 }
 
 /** A session that failed for what its bytes are, also when it is asked again. */

@@ -33,12 +33,15 @@ export class Lines {
 
   /** Who leaves hands its place on. */
   private async wait({ waiting }: Line, late: () => Error): Promise<void> {
-    const turn = Promise.withResolvers<void>();
-    waiting.add(turn.resolve);
+    const turn = Promise.withResolvers<undefined>();
+    const come = (): void => {
+      turn.resolve(undefined);
+    };
+    waiting.add(come);
     const end = new AbortController();
     const tooLate = sleep(this.patience, undefined, { signal: end.signal }).then(() => {
       // Not, when the place has just been handed on.
-      if (waiting.delete(turn.resolve)) turn.reject(late());
+      if (waiting.delete(come)) turn.reject(late());
     });
     tooLate.catch(() => undefined);
     try {
