@@ -11,7 +11,15 @@ import {
   type StoredContent,
   type StoredFile,
 } from '../../file-meta/index.js';
-import { BackgroundDigests, ObjectNotFound, openWhole, PartMissing, Volumes } from '../../storage/index.js';
+import {
+  BackgroundDigests,
+  insufficientStorage,
+  ObjectNotFound,
+  openWhole,
+  PartMissing,
+  VolumeFull,
+  Volumes,
+} from '../../storage/index.js';
 import { SAMPLE_LENGTH, TypeDetection } from '../limits/type-detection.js';
 import { reached } from '../upload-steps.js';
 import { uploadBusy, uploadIncomplete, uploadNotFound, wholeMismatch } from '../uploads.problems.js';
