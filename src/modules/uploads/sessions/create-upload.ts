@@ -1,6 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import { isUnavailable, payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
@@ -14,6 +12,7 @@ import {
 import { insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../../storage/index.js';
 import { chosenVolume } from '../chosen-volume.js';
 import { storedContentType } from '../content-type.js';
+import { directPartsOf } from '../direct/direct-parts-of.js';
 import { InstantUpload } from '../instant/instant-upload.js';
 import { reached } from '../upload-steps.js';
 import { chunkSizeFor } from './chunk-plan.js';
@@ -41,7 +40,6 @@ export interface AnnouncedFile {
 @Injectable()
 export class CreateUpload {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly config: UploadConfig,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
@@ -54,7 +52,7 @@ export class CreateUpload {
   /**
    * The session is there before the store begins: what a crash leaves of it expires and is swept. A file whose content the user has already is
    * there at once.
-   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `forbidden` (403), `validation-failed` (400),
+   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `direct-upload-unavailable` (422), `forbidden` (403), `validation-failed` (400),
    * `too-many-uploads` (429), `quota-exceeded` (507), `insufficient-storage` (507), `dependency-unavailable` (503); then nothing is left behind
    */
   async create(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): Promise<UploadSession> {
@@ -72,6 +70,7 @@ export class CreateUpload {
     }
     const volume = chosenVolume(file.volume ?? '', owner, this.volumes) ?? this.volumes.default.name;
     const { parts } = this.volumes.get(volume);
+    if (protocol === 'direct') directPartsOf(this.volumes.get(volume)).require();
     const contentType = storedContentType(file.contentType);
     this.types.judge(contentType);
     return {
@@ -118,7 +117,7 @@ export class CreateUpload {
     known: KnownContent | undefined,
     owner: UserPrincipal,
   ): Promise<UploadSession> {
-    return this.database.transaction(async (transaction) => {
+    return this.quota.transaction(owner, async (transaction) => {
       await this.pending.begin(transaction, announced.tenantId, announced, announced.expiresAt);
       await this.quota.reserve(transaction, owner, announced.size);
       // What the quota has locked keeps the user's other uploads out until the challenge is counted.

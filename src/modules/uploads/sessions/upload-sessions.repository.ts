@@ -221,6 +221,11 @@ export class UploadSessionsRepository {
     return count === 1;
   }
 
+  /** Before the accounts of the storage, which its end changes: the order of all who lock both. */
+  async lock(transaction: EntityManager, { id }: UploadSession): Promise<void> {
+    await transaction.query('SELECT FROM upload_sessions WHERE id = $1 FOR NO KEY UPDATE', [id]);
+  }
+
   /**
    * Within the transaction that publishes the file.
    * @returns false when somebody else has the session now, or it is gone
