@@ -19,8 +19,7 @@ if (path !== undefined) {
     }
     if (text !== plan) seen = 0;
     plan = text;
-    /** @type {{ step: string, occurrence: number }} */
-    const { step, occurrence } = JSON.parse(text);
+    const { step, occurrence } = /** @type {{ step: string, occurrence: number }} */ (JSON.parse(text));
     if (/** @type {{ step: string }} */ (message).step !== step) return;
     seen += 1;
     if (seen < occurrence) return;
