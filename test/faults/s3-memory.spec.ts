@@ -7,7 +7,6 @@ import { useOwnStack } from '../harness/own-stack.js';
 import { memoryOf } from '../harness/processes.js';
 import { beginUpload, type UploadJson } from '../harness/uploads.js';
 import { HAS_MINIO } from '../harness/stores.js';
-import { uploadPieces } from '../harness/uploads.js';
 
 const MIB = 2 ** 20;
 const CLIENTS = 32;
@@ -18,7 +17,6 @@ const PACE = 8 * MIB;
 
 /** MiB over idle: of downloads a few pieces each, of uploads a part each and a few more. */
 const DOWNLOAD_BOUND = 64;
-const CHUNKS_BOUND = 64;
 const UPLOAD_BOUND = CLIENTS * 8 + 96;
 /** Chunks pass through, whatever their size. */
 const CHUNKS = 16;
@@ -135,20 +133,4 @@ describe.skipIf(!HAS_MINIO)(`${CLIENTS} clients at once and an S3 volume (stream
     );
     expect(growth).toBeLessThan(CHUNK_BOUND);
   });
-
-  it(
-    '16 uploads at once in chunks of 64 MiB: memory does not follow the bytes',
-    { timeout: 300_000 },
-    async () => {
-      const piece = Buffer.alloc(MIB, 7);
-      const whole = (mark: number, size: number) =>
-        uploadPieces(own.admin, mark, piece, { size, chunkSize: 64 * MIB });
-      await whole(1_000, 10 * MIB);
-      const growth = await growthDuring(() =>
-        Promise.all(Array.from({ length: 16 }, (_, at) => whole(1_001 + at, 64 * MIB))),
-      );
-      process.stdout.write(`memory (S3, chunks): +${growth.toFixed(0)} MiB\n`);
-      expect(growth).toBeLessThan(CHUNKS_BOUND);
-    },
-  );
 });
