@@ -11,6 +11,7 @@ import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 import { GrantLists1763700750000 } from './1763700750000-grant-lists.js';
 import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
 import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js';
+import { UploadTails1763700860000 } from './1763700860000-upload-tails.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -26,4 +27,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   GrantLists1763700750000,
   TokenEpochs1763700800000,
   UploadSessions1763700850000,
+  UploadTails1763700860000,
 ];

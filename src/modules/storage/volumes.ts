@@ -5,7 +5,9 @@ import {
   StorageConfig,
   type VolumeConfig,
 } from '../../common/config/config.js';
+import type { AppendStore } from './append-store.js';
 import { Buckets } from './buckets.js';
+import { LocalAppendStore } from './drivers/local-append-store.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { LocalPartStore } from './drivers/local-part-store.js';
 import { LocalVolume } from './drivers/local-volume.js';
@@ -24,6 +26,7 @@ export interface FileVolume {
   readonly name: string;
   readonly store: ObjectStore;
   readonly parts: PartStore;
+  readonly appends: AppendStore;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -82,6 +85,7 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
       delivery: volume.delivery,
       store: new LocalObjectStore(folder),
       parts: new LocalPartStore(folder),
+      appends: new LocalAppendStore(folder),
     };
   }
   const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;

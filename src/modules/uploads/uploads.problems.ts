@@ -80,7 +80,11 @@ export function digestMismatch(detail: string): Problem {
 
 /** A session that failed for what its bytes are, also when it is asked again. */
 export function uploadFailed(failure: string): Problem {
-  if (failure === digestMismatchKind.code) return wholeMismatch();
+  return failure === digestMismatchKind.code ? wholeMismatch() : uploadEnded(failure);
+}
+
+/** @param failure code of the problem that it had */
+export function uploadEnded(failure: string): Problem {
   return new Problem(uploadExpiredKind, { detail: `The upload has failed (${failure}). Begin a new one.` });
 }
 

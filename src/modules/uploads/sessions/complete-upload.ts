@@ -58,6 +58,11 @@ export class CompleteUpload {
   }
 
   private async requireAll(session: UploadSession): Promise<void> {
+    if (session.protocol === 'tus') {
+      const missing = session.size - session.received;
+      if (missing > 0) throw uploadIncomplete(`${missing} of ${session.size} bytes are missing.`);
+      return;
+    }
     const received = await this.sessions.receivedIndexes(session);
     const missing = chunkCountOf(session) - received.length;
     if (missing > 0) throw uploadIncomplete(`${missing} of ${chunkCountOf(session)} chunks are missing.`);

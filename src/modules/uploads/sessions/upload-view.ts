@@ -31,11 +31,19 @@ export class UploadView {
       status,
       chunkSize,
       chunkCount: chunkCountOf(session),
-      received: await this.sessions.receivedIndexes(session),
+      received: await this.receivedOf(session),
       expiresAt: expiresAt.toISOString(),
       ...(failure !== null && { failure }),
       ...(file !== undefined && { file: toFileDto(file) }),
     };
+  }
+
+  /** What comes byte after byte has no chunks of its own: told are those that it makes up. */
+  private receivedOf(session: UploadSession): Promise<number[]> | number[] {
+    if (session.protocol !== 'tus') return this.sessions.receivedIndexes(session);
+    const { size, received, chunkSize } = session;
+    const count = received === size ? chunkCountOf(session) : Math.floor(received / chunkSize);
+    return [...Array(count).keys()];
   }
 
   /** It may have been deleted since. */
