@@ -60,7 +60,6 @@ export class TokenReplica {
       api: 1,
       logins: 1,
       downloads: 1,
-      chunks: 1,
       tokenMisses,
       chunks: 1,
     });

@@ -58,7 +58,7 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     expect(report).toMatchObject({
       created: true,
       public: false,
-      abilities: { sts: true, notifications: true, conditionalWrites: true },
+      abilities: { sts: true, notifications: true, conditionalWrites: true, directUploads: true },
     });
     expect(await askAnonymously(missing, '')).toBe(403);
     expect(await askAnonymously(missing, '.write-probe')).toBe(403);
@@ -69,7 +69,12 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     const missing = volume();
     const reports = await Promise.all(Array.from({ length: 6 }, () => new S3Bucket(missing).setUp()));
     for (const { abilities } of reports) {
-      expect(abilities).toEqual({ sts: true, notifications: true, conditionalWrites: true });
+      expect(abilities).toEqual({
+        sts: true,
+        notifications: true,
+        conditionalWrites: true,
+        directUploads: true,
+      });
     }
   });
 
@@ -257,7 +262,7 @@ describe.skipIf(!HAS_VERSITYGW)('a bucket on another engine (versitygw)', () => 
     expect(report).toMatchObject({
       created: true,
       public: false,
-      abilities: { sts: false, notifications: false, conditionalWrites: true },
+      abilities: { sts: false, notifications: false, conditionalWrites: true, directUploads: true },
       remarks: [expect.stringMatching(/takes no rule for unfinished uploads \(NotImplemented\)/)],
     });
   });
@@ -409,7 +414,12 @@ describe('an endpoint that is no S3 store', () => {
         else response.writeHead(404).end('<Error><Code>NoSuchThing</Code></Error>');
       });
       const { abilities } = await new S3Bucket(s3Volume({ endpoint })).setUp();
-      expect(abilities).toEqual({ sts: false, notifications: false, conditionalWrites: false });
+      expect(abilities).toEqual({
+        sts: false,
+        notifications: false,
+        conditionalWrites: false,
+        directUploads: false,
+      });
     }
   });
 });

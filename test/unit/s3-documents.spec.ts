@@ -4,6 +4,8 @@ import {
   completion,
   errorOf,
   incompleteUploads,
+  listedParts,
+  nextPartMarker,
   uploadIdOf,
 } from '../../src/modules/storage/drivers/s3/s3-documents.js';
 import { refusal, StoreAway } from '../../src/modules/storage/drivers/s3/store-problems.js';
@@ -48,6 +50,21 @@ describe('documents of S3', () => {
     const xml = `<ListMultipartUploadsResult ${NAMESPACE}><UploadIdMarker></UploadIdMarker>${upload('a/b', '1')}${upload('a/bc', '2')}${upload('a/b', '3')}</ListMultipartUploadsResult>`;
     expect(incompleteUploads(xml, 'a/b')).toEqual(['1', '3']);
     expect(incompleteUploads('', 'a/b')).toEqual([]);
+  });
+
+  it('the parts of an upload, and where the next page begins', () => {
+    const xml = (truncated: boolean) =>
+      `<ns:ListPartsResult><ns:NextPartNumberMarker>3</ns:NextPartNumberMarker><ns:IsTruncated>${String(truncated)}</ns:IsTruncated>` +
+      '<ns:Part><ns:PartNumber>1</ns:PartNumber><ns:ETag>&quot;a&#34;</ns:ETag><ns:Size>5</ns:Size></ns:Part>' +
+      '<ns:Part>\n<ns:PartNumber>3</ns:PartNumber><ns:Size>6</ns:Size></ns:Part></ns:ListPartsResult>';
+    expect(listedParts(xml(false))).toEqual([
+      { index: 0, size: 5, tag: '"a"' },
+      { index: 2, size: 6, tag: '' },
+    ]);
+    expect(listedParts('')).toEqual([]);
+    expect(nextPartMarker(xml(true))).toBe('3');
+    expect(nextPartMarker(xml(false))).toBeUndefined();
+    expect(nextPartMarker('')).toBeUndefined();
   });
 
   it('names the parts in order', () => {

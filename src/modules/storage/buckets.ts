@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { StorageConfig } from '../../common/config/config.js';
+import { type S3Volume, StorageConfig } from '../../common/config/config.js';
 import { S3Bucket } from './drivers/s3/s3-bucket.js';
 
 /** The buckets of the configuration, by the names of their volumes. */
@@ -15,6 +15,13 @@ export class Buckets {
 
   get(volume: string): S3Bucket | undefined {
     return this.buckets.get(volume);
+  }
+
+  /** @throws Error for a volume of another configuration */
+  of({ name }: S3Volume): S3Bucket {
+    const bucket = this.buckets.get(name);
+    if (bucket === undefined) throw new Error(`the volume "${name}" has no bucket`);
+    return bucket;
   }
 
   all(): S3Bucket[] {

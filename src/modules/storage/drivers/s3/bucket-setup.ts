@@ -7,7 +7,7 @@ import { type Attempt, NotAStore, storeFault } from './store-fault.js';
 import { StoreError } from './store-problems.js';
 
 /** Days after which the store may remove what an upload has left: longer than any upload of ours takes. */
-const ABORT_AFTER = 7;
+const ABORT_AFTER = 8;
 
 /** What is asked first. */
 export const LOOK: Attempt = { to: 'look at the bucket', right: 's3:GetBucketLocation' };

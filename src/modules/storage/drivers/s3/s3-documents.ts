@@ -51,6 +51,25 @@ export function completedTag(xml: string): string | undefined {
   return tag === undefined || tag === '' ? undefined : `"${tag.replaceAll('"', '')}"`;
 }
 
+/** @param xml ListBucketResult @returns keys of the objects */
+export function listedKeys(xml: string): string[] {
+  return [...xml.matchAll(/<((?:\w+:)?Contents)>.*?<\/\1>/gs)].map(([object]) => textOf(object, 'Key') ?? '');
+}
+
+/** @param xml ListPartsResult @returns its parts, from index 0 */
+export function listedParts(xml: string): { index: number; size: number; tag: string }[] {
+  return [...xml.matchAll(/<((?:\w+:)?Part)>.*?<\/\1>/gs)].map(([part]) => ({
+    index: Number(textOf(part, 'PartNumber')) - 1,
+    size: Number(textOf(part, 'Size')),
+    tag: textOf(part, 'ETag') ?? '',
+  }));
+}
+
+/** @param xml ListPartsResult @returns after which part the next page begins; undefined: there is none */
+export function nextPartMarker(xml: string): string | undefined {
+  return textOf(xml, 'IsTruncated') === 'true' ? textOf(xml, 'NextPartNumberMarker') : undefined;
+}
+
 /** @param xml ListMultipartUploadsResult @returns ids of the uploads of exactly that key */
 export function incompleteUploads(xml: string, key: string): string[] {
   return [...xml.matchAll(/<((?:\w+:)?Upload)>.*?<\/\1>/gs)]
