@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LocalAppendStore } from '../../src/modules/storage/drivers/local-append-store.js';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
 import { LocalPartStore } from '../../src/modules/storage/drivers/local-part-store.js';
 import { LocalVolume } from '../../src/modules/storage/drivers/local-volume.js';
@@ -48,7 +49,9 @@ function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limi
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel', limits?: DeliveryLimits) {
   const folder = new LocalVolume('/nowhere');
   const store = new LocalObjectStore(folder);
-  const volume = { driver: 'fs', name: 'local', delivery, store, parts: new LocalPartStore(folder) } as const;
+  const parts = new LocalPartStore(folder);
+  const appends = new LocalAppendStore(folder);
+  const volume = { driver: 'fs', name: 'local', delivery, store, parts, appends } as const;
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 

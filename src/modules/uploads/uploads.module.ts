@@ -11,20 +11,32 @@ import { UploadSessionsController } from './sessions/upload-sessions.controller.
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
 import { UploadView } from './sessions/upload-view.js';
 import { WriteChunk } from './sessions/write-chunk.js';
+import { BucketBytes } from './tus/bucket-bytes.js';
+import { TusOptionsController } from './tus/tus-options.controller.js';
+import { TusProgress } from './tus/tus-progress.repository.js';
+import { TusResumable } from './tus/tus-resumable.js';
+import { TusUploads } from './tus/tus-uploads.js';
+import { TusController } from './tus/tus.controller.js';
+import { WriteBytes } from './tus/write-bytes.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
   imports: [FileMetaModule, StorageModule],
-  controllers: [UploadsController, UploadSessionsController],
+  controllers: [UploadsController, UploadSessionsController, TusController, TusOptionsController],
   providers: [
     AbortUpload,
+    BucketBytes,
     CompleteUpload,
     CreateUpload,
     FindUpload,
+    TusProgress,
+    TusResumable,
+    TusUploads,
     UploadFormService,
     UploadLeases,
     UploadSessionsRepository,
     UploadView,
+    WriteBytes,
     WriteChunk,
   ],
 })
