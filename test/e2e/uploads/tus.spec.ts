@@ -15,7 +15,6 @@ import {
   tusPatch,
   tusRequest,
 } from '../../harness/tus.js';
-import { until } from '../../harness/until.js';
 import { beginUpload, getUpload, MEBIBYTE, putChunk, sha256Of } from '../../harness/uploads.js';
 import { MODES, useWorld } from '../../harness/world.js';
 
@@ -203,8 +202,10 @@ describe.each(MODES.filter((mode) => mode !== 'stream'))('tus (%s)', (mode) => {
     const early = await patch(path, 0, bytes);
     expectProblem(await hanging, 423, 'upload-locked');
     const offset = await tusOffset(world.owner, path);
-    if (offset > 0) expectProblem(early, 409, 'upload-offset-mismatch');
-    const answer = offset > 0 ? await patch(path, offset, bytes.subarray(offset)) : early;
+    // What the one that hung had brought is kept on a local volume: then the newer one has to begin further on.
+    if (mode === 'accel') expectProblem(early, 409, 'upload-offset-mismatch');
+    const answer = mode === 'accel' ? await patch(path, offset, bytes.subarray(offset)) : early;
+    if (mode === 'accel') expect(offset).toBe(1_500_000);
     body.destroy();
     expect((await download(answer.headers['x-file-id']?.toString() ?? '')).equals(bytes)).toBe(true);
   });
@@ -243,19 +244,17 @@ describe.each(MODES.filter((mode) => mode !== 'stream'))('tus (%s)', (mode) => {
   });
 
   it('nothing is left in the store of an upload that was given up', async () => {
-    const [before] = await world.seed.query<{ count: string }>('SELECT count(*) FROM pending_objects');
     const path = await create(20 * MEBIBYTE);
     await patch(path, 0, randomBytes(6 * MEBIBYTE));
-    await tusRequest(world.owner, 'DELETE', path);
-    const rows = await world.seed.query('SELECT FROM upload_sessions WHERE uid = $1', [idOf(path)]);
-    expect(rows).toEqual([]);
-    await until(async () => {
-      const [now] = await world.seed.query<{ count: string }>(
-        'SELECT count(*) FROM pending_objects WHERE tenant_id = $1',
-        [world.tenantId],
+    const place = (): Promise<object[]> =>
+      world.seed.query(
+        `SELECT o.id FROM pending_objects o JOIN upload_sessions s USING (volume, storage_path) WHERE s.uid = $1`,
+        [idOf(path)],
       );
-      return Number(now?.count) <= Number(before?.count);
-    });
+    const [row] = (await place()) as { id: string }[];
+    expect(row).toBeDefined();
+    await tusRequest(world.owner, 'DELETE', path);
+    expect(await world.seed.query('SELECT FROM pending_objects WHERE id = $1', [row?.id])).toEqual([]);
   });
 });
 
@@ -295,7 +294,7 @@ describe('tus: the protocol', () => {
         'Tus-Resumable': version,
         'Upload-Length': 10,
         'Upload-Offset': 0,
-        'Content-Type': OFFSET_TYPE,
+        ...(method === 'PATCH' && { 'Content-Type': OFFSET_TYPE }),
       });
       expect(answer.headers).toMatchObject({ 'tus-version': '1.0.0', 'tus-resumable': '1.0.0' });
       if (method === 'HEAD') expect(answer.status).toBe(412);
@@ -305,7 +304,7 @@ describe('tus: the protocol', () => {
   });
 
   it('HEAD: everything that was announced, and never from a cache', async () => {
-    const path = await create(10, { filetype: 'a/b', empty: '' });
+    const path = await create(10, { empty: '', filetype: 'a/b' });
     const answer = await tusRequest(world.owner, 'HEAD', path);
     expect(answer.status).toBe(200);
     expect(answer.headers).toMatchObject({
@@ -313,7 +312,7 @@ describe('tus: the protocol', () => {
       'cache-control': 'no-store',
       'upload-offset': '0',
       'upload-length': '10',
-      'upload-metadata': tusMetadata({ filename: 'a.bin', filetype: 'a/b', empty: '' }),
+      'upload-metadata': tusMetadata({ filename: 'a.bin', empty: '', filetype: 'a/b' }),
     });
     expect(Date.parse(String(answer.headers['upload-expires']))).toBeGreaterThan(Date.now());
     expect(answer.headers['upload-expires']).toMatch(/ GMT$/);
@@ -456,7 +455,7 @@ describe('tus: the protocol', () => {
     ['metadata that is not base64', { 'Upload-Metadata': 'filename a.bin' }],
     ['metadata with a value in two', { 'Upload-Metadata': 'filename YQ== YQ==' }],
     ['metadata without a key', { 'Upload-Metadata': ',' }],
-    ['metadata with an empty key', { 'Upload-Metadata': ' YQ==' }],
+    ['metadata with an empty pair', { 'Upload-Metadata': 'filename YQ==,' }],
     ['metadata with a key twice', { 'Upload-Metadata': 'filename YQ==,filename Yg==' }],
     ['metadata with unpadded base64', { 'Upload-Metadata': 'filename YQ' }],
     ['a name that is not UTF-8', { 'Upload-Metadata': 'filename /w==' }],

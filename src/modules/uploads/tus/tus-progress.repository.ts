@@ -26,10 +26,10 @@ export class TusProgress {
     private readonly config: UploadConfig,
   ) {}
 
-  /** Undefined when it takes no more bytes, or is gone. */
+  /** Undefined when it has failed, or is gone. */
   async of({ id }: UploadSession): Promise<Progress | undefined> {
     const [row] = await this.database.query<{ received: string; tail: string | null }[]>(
-      `SELECT received, tail FROM upload_sessions WHERE id = $1 AND status = 'uploading'`,
+      `SELECT received, tail FROM upload_sessions WHERE id = $1 AND status <> 'failed'`,
       [id],
     );
     return row && { received: Number(row.received), tail: row.tail };
