@@ -51,6 +51,20 @@ module.exports = {
       from: { path: '^src/modules/' },
       to: { path: '^src/([^/]+\\.ts$|migrations/)' },
     },
+    {
+      name: 'cli-stands-alone',
+      comment:
+        'The command-line client knows the API and nothing else: it runs without the packages of the service, and nothing needs it',
+      severity: 'error',
+      from: { path: '^src/cli/' },
+      to: { pathNot: '^src/cli/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'nothing-needs-the-cli',
+      severity: 'error',
+      from: { pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
     adapterOnly('ioredis', '^src/(common/redis/|.*/redis-[^/]+\\.ts$)'),
     adapterOnly('jose', '^src/modules/auth/oidc/jose-[^/]+\\.ts$'),
     adapterOnly('minio', '^src/modules/storage/drivers/'),

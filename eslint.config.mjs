@@ -32,6 +32,7 @@ export default defineConfig(
       'src/worker.ts',
       'src/migrate.ts',
       'src/move-blobs.ts',
+      'src/cli/main.ts',
       'ormconfig.ts',
       'scripts/**',
       'test/**',

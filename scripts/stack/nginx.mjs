@@ -20,6 +20,7 @@ import { hasIpv6 } from './ports.mjs';
  * @property {ReadonlyMap<string, import('./volumes.mjs').ProxiedStore>} stores from which nginx fetches blobs, by volume
  * @property {number} uploadMaxSize bytes of the largest file
  * @property {number} maxConnections of one logical download
+ * @property {readonly string[]} corsOrigins origins whose pages may read what nginx itself answers
  * @property {import('./certificates.mjs').Certificates | undefined} certificates undefined: it speaks HTTP
  */
 
@@ -63,6 +64,7 @@ export async function nginxSpec({
   stores,
   uploadMaxSize,
   maxConnections,
+  corsOrigins,
   certificates,
 }) {
   const prefix = join(dataDir, 'nginx');
@@ -91,6 +93,7 @@ export async function nginxSpec({
       VOLUME_ROOTS: [...volumeRoots]
         .map(([name, root]) => `${name} "${pathInConfig(root, prefix)}";`)
         .join('\n        '),
+      CORS_ORIGINS: corsOrigins.map((origin) => `"${origin}" $http_origin;`).join('\n        '),
       // What the application takes, boundaries and fields included; a wrong value is the application's to refuse.
       UPLOAD_MAX_BODY: String((uploadMaxSize || 0) + FORM_OVERHEAD),
     }),

@@ -86,6 +86,15 @@ function connectionsOf(text) {
   return isRight ? connections : DEFAULT_MAX_CONNECTIONS;
 }
 
+/**
+ * @param {string | undefined} text
+ * @returns {string[]} without those that are none: a wrong one is the application's to refuse, which names the variable
+ */
+function originsOf(text = '') {
+  const origins = text.split(',').map((origin) => origin.trim());
+  return [...new Set(origins)].filter((origin) => /^https?:\/\/[a-z0-9.:[\]-]+$/.test(origin));
+}
+
 /** Everything that a local stack is made of. */
 const ALL_PARTS = /** @type {const} */ (['postgres', 'redis', 'nginx', 'app']);
 
@@ -230,6 +239,7 @@ export async function startStack(options) {
         stores: proxiedStores(env),
         uploadMaxSize: Number(env.UPLOAD_MAX_SIZE ?? DEFAULT_UPLOAD_MAX_SIZE),
         maxConnections: connectionsOf(env.DOWNLOAD_MAX_CONNECTIONS),
+        corsOrigins: originsOf(env.CORS_ORIGINS),
         certificates,
       });
       return parts.start('nginx', spec, signal);

@@ -7,6 +7,7 @@ import {
   listedParts,
   nextPartMarker,
   uploadIdOf,
+  uploadsPage,
 } from '../../src/modules/storage/drivers/s3/s3-documents.js';
 import { refusal, StoreAway } from '../../src/modules/storage/drivers/s3/store-problems.js';
 
@@ -42,6 +43,28 @@ describe('documents of S3', () => {
     ['', undefined],
   ])('the tag in %j', (xml, tag) => {
     expect(completedTag(xml)).toBe(tag);
+  });
+
+  it('reads a page of unfinished uploads, and where the next one begins', () => {
+    const one =
+      '<Upload><Key>a/b</Key><UploadId>1</UploadId><Initiated>2026-11-21T10:00:00.000Z</Initiated></Upload>';
+    const page = (more: string) =>
+      `<ListMultipartUploadsResult ${NAMESPACE}>${more}${one}</ListMultipartUploadsResult>`;
+    const uploads = [{ name: 'a/b', id: '1', initiated: new Date('2026-11-21T10:00:00Z') }];
+    const next = '<NextKeyMarker>a&amp;b</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>';
+    expect(uploadsPage(page(`<IsTruncated>true</IsTruncated>${next}`))).toEqual({
+      uploads,
+      next: 'a&b',
+    });
+    expect(uploadsPage(page(`<IsTruncated>false</IsTruncated>${next}`))).toEqual({
+      uploads,
+      next: undefined,
+    });
+    // It would begin anew for ever.
+    expect(
+      uploadsPage(page('<IsTruncated>true</IsTruncated><NextKeyMarker></NextKeyMarker>')).next,
+    ).toBeUndefined();
+    expect(uploadsPage('<html>hello</html>')).toEqual({ uploads: [], next: undefined });
   });
 
   it('lists the uploads of a key, and of no other that begins alike', () => {

@@ -13,6 +13,7 @@ import {
   sendProblem,
   validationFailed,
 } from '../problems/index.js';
+import { allowOrigins } from './cross-origin.js';
 import { drainConnections } from './drain-connections.js';
 import { lazyChildLogger } from './lazy-child-logger.js';
 import { logRequests } from './log-requests.js';
@@ -63,6 +64,7 @@ export async function createFastifyAdapter(
   drainConnections(fastify);
   parseJsonBodies(fastify);
   leaveStreamedBodies(fastify);
+  await allowOrigins(fastify, http.corsOrigins);
   await fastify.register(multipart);
   return adapter;
 }

@@ -18,4 +18,5 @@ export * from './route-metadata.js';
 export * from './selected-ranges.js';
 export * from './streamed-body.js';
 export * from './timestamp.js';
+export * from './vary.js';
 export * from './watch-body.js';

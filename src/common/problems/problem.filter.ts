@@ -45,6 +45,8 @@ const KEPT_HEADERS = new Set([
   'x-request-id',
   'x-content-type-options',
   'vary',
+  'access-control-allow-origin',
+  'access-control-expose-headers',
   'ratelimit',
   'ratelimit-policy',
 ]);

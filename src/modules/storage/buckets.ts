@@ -1,5 +1,5 @@
-import { Injectable } from '@nestjs/common';
-import { type S3Volume, StorageConfig } from '../../common/config/config.js';
+import { Inject, Injectable } from '@nestjs/common';
+import { HttpConfig, type S3Volume, StorageConfig } from '../../common/config/config.js';
 import { S3Bucket } from './drivers/s3/s3-bucket.js';
 
 /** The buckets of the configuration, by the names of their volumes. */
@@ -7,9 +7,14 @@ import { S3Bucket } from './drivers/s3/s3-bucket.js';
 export class Buckets {
   private readonly buckets: ReadonlyMap<string, S3Bucket>;
 
-  constructor({ volumes }: StorageConfig) {
+  constructor(
+    { volumes }: StorageConfig,
+    @Inject(HttpConfig) { corsOrigins }: Pick<HttpConfig, 'corsOrigins'>,
+  ) {
     this.buckets = new Map(
-      volumes.flatMap((volume) => (volume.driver === 's3' ? [[volume.name, new S3Bucket(volume)]] : [])),
+      volumes.flatMap((volume) =>
+        volume.driver === 's3' ? [[volume.name, new S3Bucket(volume, corsOrigins)]] : [],
+      ),
     );
   }
 

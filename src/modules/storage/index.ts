@@ -5,6 +5,7 @@ export type { DeliveryRequest } from './delivery/delivery-request.js';
 export type { Delivery } from './delivery/delivery.js';
 export { sendDelivery } from './delivery/send-delivery.js';
 export type { Representation } from './delivery/representation.js';
+export { type Leftover, Leftovers } from './leftovers.js';
 export { countDead } from './dead-buffers.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';

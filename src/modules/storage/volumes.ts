@@ -9,12 +9,15 @@ import type { AppendStore } from './append-store.js';
 import { Buckets } from './buckets.js';
 import { LocalAppendStore } from './drivers/local-append-store.js';
 import type { DirectParts } from './direct-parts.js';
+import { LocalLeftovers } from './drivers/local-leftovers.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { LocalPartStore } from './drivers/local-part-store.js';
 import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3DirectParts } from './drivers/s3/s3-direct-parts.js';
+import { S3Leftovers } from './drivers/s3/s3-leftovers.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
+import type { Leftovers } from './leftovers.js';
 import { S3PartStore } from './drivers/s3/s3-part-store.js';
 import { S3TailStore } from './drivers/s3/s3-tail-store.js';
 import type { ObjectStore } from './object-store.js';
@@ -29,6 +32,7 @@ export interface FileVolume {
   readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly parts: PartStore;
   readonly appends: AppendStore;
   readonly delivery: FsVolume['delivery'];
@@ -39,6 +43,7 @@ export interface BucketVolume {
   readonly driver: 's3';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly parts: PartStore;
   /** Of parts that are not whole yet. */
   readonly tails: TailStore;
@@ -91,6 +96,7 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
       driver: 'fs',
       name,
       delivery: volume.delivery,
+      leftovers: new LocalLeftovers(volume.root),
       store: new LocalObjectStore(folder),
       parts: new LocalPartStore(folder),
       appends: new LocalAppendStore(folder),
@@ -102,6 +108,7 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
     driver: 's3',
     name,
     delivery: volume.delivery,
+    leftovers: new S3Leftovers(volume),
     store: new S3ObjectStore(volume, conditionalWrites),
     parts: new S3PartStore(volume, conditionalWrites),
     tails: new S3TailStore(volume),

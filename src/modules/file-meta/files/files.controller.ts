@@ -25,6 +25,7 @@ import {
   BigIntIdPipe,
   type ConditionalHeaders,
   Conditions,
+  VaryInterceptor,
 } from '../../../common/http/index.js';
 import { CallingUser, RequirePermission, type UserPrincipal } from '../../auth/index.js';
 import { ChangeFileDto } from './change-file.dto.js';
@@ -43,6 +44,9 @@ const TAG = {
   ETag: { description: 'For If-Match of a change', schema: { type: 'string', example: '"42-1"' } },
 } as const;
 
+/** Answers are the caller's own: not for a cache that others share. */
+const CREDENTIALS_VARY = new VaryInterceptor('Authorization, X-API-Key');
+
 @ApiTags('files')
 @Controller('api/v1/files')
 export class FilesController {
@@ -51,8 +55,8 @@ export class FilesController {
   /** Those that the caller may see, neither deleted nor, unless they are to manage, expired. Rows that come or go do not move others. */
   @Get()
   @RequirePermission('files:read')
+  @UseInterceptors(CREDENTIALS_VARY)
   @Header('Cache-Control', 'private, no-cache')
-  @Header('Vary', 'Authorization, X-API-Key')
   @ApiOperation({ summary: 'List files' })
   @ApiOkResponse({ type: FileListDto, description: 'A page, and where the next one begins' })
   @ApiProblems(400, 401, 429, 503)
@@ -62,9 +66,8 @@ export class FilesController {
 
   @Get(':id')
   @RequirePermission('files:read')
-  @UseInterceptors(FileRepresentationInterceptor)
+  @UseInterceptors(CREDENTIALS_VARY, FileRepresentationInterceptor)
   @Header('Cache-Control', 'private, no-cache')
-  @Header('Vary', 'Authorization, X-API-Key')
   @ApiOperation({ summary: 'What is known about a file' })
   @ApiParam(FILE_ID)
   @ApiOkResponse({ type: FileDto, description: 'The file', headers: TAG })

@@ -34,7 +34,5 @@ function makeHeaders(representation: Representation): Record<string, string> {
 
 /** RULES 5.5. `no-cache` makes a cache ask us each time: rights may have been taken back. */
 function cachingHeaders(representation: Representation): Record<string, string> {
-  return representation.public
-    ? { 'Cache-Control': 'public, no-cache' }
-    : { 'Cache-Control': 'private, no-cache', Vary: 'Authorization, X-API-Key' };
+  return { 'Cache-Control': representation.public ? 'public, no-cache' : 'private, no-cache' };
 }

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ByteRange, nginxInstanceOf } from '../../../common/http/index.js';
+import { addVary, type ByteRange, nginxInstanceOf } from '../../../common/http/index.js';
 import { chunksOf } from '../reusing-readable.js';
 import type { Delivery } from './delivery.js';
 import { contentRange, multipartRanges } from './multipart-ranges.js';
@@ -16,6 +16,10 @@ export async function sendDelivery(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
+  // RULES 5.5; other headers that the answer depends on may be named already.
+  if (delivery.mode !== 'redirect' && !delivery.representation.public) {
+    addVary(reply, 'Authorization, X-API-Key');
+  }
   switch (delivery.mode) {
     case 'not-modified':
       void reply.status(304).headers(validatorHeaders(delivery.representation)).send();

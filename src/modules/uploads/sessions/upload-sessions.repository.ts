@@ -5,12 +5,16 @@ import { UploadConfig } from '../../../common/config/config.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import type { Visibility } from '../../file-meta/index.js';
 import { objectKey } from '../../storage/index.js';
+import type { Challenge } from '../instant/challenge.js';
 import type { Lease } from './upload-leases.js';
 import type { UploadProtocol, UploadSession, UploadState } from './upload-session.js';
 
 const COLUMNS = `
   s.id, s.uid, s.tenant_id, s.owner_id, s.protocol, s.filename, s.content_type, s.visibility, s.size, s.sha256, s.chunk_size, s.volume,
-  s.storage_path, s.handle, s.received, s.metadata, s.status, s.failure, s.file_id, s.created_at, s.expires_at`;
+  s.storage_path, s.handle, s.received, s.metadata, s.challenge, s.status, s.failure, s.file_id, s.created_at, s.expires_at`;
+
+/** As JSON has it. */
+type StoredChallenge = Omit<Challenge, 'expiresAt'> & { readonly expiresAt: string };
 
 interface Row {
   id: string;
@@ -29,6 +33,7 @@ interface Row {
   handle: string | null;
   received: string;
   metadata: string | null;
+  challenge: StoredChallenge | null;
   status: UploadState;
   failure: string | null;
   file_id: string | null;
@@ -79,11 +84,20 @@ export class UploadSessionsRepository {
     private readonly config: UploadConfig,
   ) {}
 
-  async insert(transaction: EntityManager, session: NewUploadSession): Promise<UploadSession> {
+  /**
+   * @param challenge what the client may prove instead of sending its bytes
+   * @param fileId the file that it is already
+   */
+  async insert(
+    transaction: EntityManager,
+    session: NewUploadSession,
+    { challenge, fileId }: { challenge?: Challenge | undefined; fileId?: string } = {},
+  ): Promise<UploadSession> {
     const [row] = await transaction.query<Row[]>(
       `INSERT INTO upload_sessions AS s (tenant_id, owner_id, protocol, filename, content_type, visibility, size, sha256, chunk_size,
-                                         volume, storage_path, metadata, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING ${COLUMNS}`,
+                                         volume, storage_path, metadata, expires_at, challenge, file_id, status)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::bigint,
+               CASE WHEN $15::bigint IS NULL THEN 'uploading' ELSE 'completed' END) RETURNING ${COLUMNS}`,
       [
         session.tenantId,
         session.ownerId,
@@ -98,6 +112,8 @@ export class UploadSessionsRepository {
         session.objectKey,
         session.metadata,
         session.expiresAt,
+        challenge ?? null,
+        fileId ?? null,
       ],
     );
     if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
@@ -116,6 +132,16 @@ export class UploadSessionsRepository {
       [uid, tenantId, userId],
     );
     return row && toSession(row);
+  }
+
+  /** Once: whoever comes next finds none. */
+  async takeChallenge({ id }: UploadSession): Promise<Challenge | undefined> {
+    const [[row]] = await this.database.query<[{ challenge: StoredChallenge | null }[], number]>(
+      `UPDATE upload_sessions s SET challenge = NULL FROM (SELECT id, challenge FROM upload_sessions WHERE id = $1 FOR UPDATE) o
+       WHERE s.id = o.id AND s.status = 'uploading' RETURNING o.challenge`,
+      [id],
+    );
+    return row?.challenge ? toChallenge(row.challenge) : undefined;
   }
 
   async receivedIndexes({ id }: UploadSession): Promise<number[]> {
@@ -204,7 +230,7 @@ export class UploadSessionsRepository {
     const [, count] = await transaction.query<[unknown[], number]>(
       `WITH lease AS (DELETE FROM upload_leases WHERE holder = $2 RETURNING upload_id)
        UPDATE upload_sessions s SET status = 'completed', file_id = $3 FROM lease
-       WHERE s.id = $1 AND s.id = lease.upload_id AND s.status = 'verifying'`,
+       WHERE s.id = $1 AND s.id = lease.upload_id AND s.status IN ('uploading', 'verifying')`,
       [id, lease.holder, fileId],
     );
     return count === 1;
@@ -220,6 +246,10 @@ export class UploadSessionsRepository {
   async remove({ id }: UploadSession): Promise<void> {
     await this.database.query('DELETE FROM upload_sessions WHERE id = $1', [id]);
   }
+}
+
+function toChallenge(stored: StoredChallenge): Challenge {
+  return { ...stored, expiresAt: new Date(stored.expiresAt) };
 }
 
 function toSession(row: Row): UploadSession {
@@ -240,6 +270,7 @@ function toSession(row: Row): UploadSession {
     handle: row.handle,
     received: Number(row.received),
     metadata: row.metadata,
+    challenge: row.challenge && toChallenge(row.challenge),
     status: row.status,
     failure: row.failure,
     fileId: row.file_id,

@@ -36,7 +36,11 @@ export class S3Bucket {
   /** Why the last setup did not succeed. */
   fault: string | undefined;
 
-  constructor(readonly volume: S3Volume) {
+  /** @param corsOrigins whose pages may send parts to the store */
+  constructor(
+    readonly volume: S3Volume,
+    private readonly corsOrigins: readonly string[] = [],
+  ) {
     this.client = new S3Client(volume);
     this.setup = new BucketSetup(this.client, volume);
     this.sts = new AssumeRole(volume);
@@ -52,6 +56,7 @@ export class S3Bucket {
       const conditionalWrites = await probeConditionalWrites(this.client, this.volume);
       const policy = await this.setup.closePolicy();
       const uploads = await this.setup.expireUploads();
+      const cors = await this.setup.allowOrigins(this.corsOrigins);
       const notifications = await probeNotifications(this.client, this.volume);
       const sts = await this.probeSts();
       const directUploads = sts || (await probeUnsignedCopies(this.client, this.volume));
@@ -59,7 +64,7 @@ export class S3Bucket {
         created,
         abilities: { sts, notifications, conditionalWrites, directUploads },
         public: await isReadableByAll(this.volume),
-        remarks: [policy, uploads].filter((remark) => remark !== undefined),
+        remarks: [policy, uploads, cors].filter((remark) => remark !== undefined),
       };
       this.fault = undefined;
       return this.report;

@@ -77,6 +77,33 @@ export function incompleteUploads(xml: string, key: string): string[] {
     .map(([upload]) => textOf(upload, 'UploadId') ?? '');
 }
 
+/** One that is neither completed nor aborted. */
+export interface ListedUpload {
+  /** Key within the bucket. */
+  readonly name: string;
+  readonly id: string;
+  readonly initiated: Date;
+}
+
+/**
+ * @param xml ListMultipartUploadsResult
+ * @returns `next`: the key behind which the next page begins, if there is one. Others of that very key are left out by it; but
+ *   not all stores accept the upload that would tell them apart
+ */
+export function uploadsPage(xml: string): {
+  readonly uploads: readonly ListedUpload[];
+  readonly next: string | undefined;
+} {
+  const uploads = [...xml.matchAll(/<((?:\w+:)?Upload)>.*?<\/\1>/gs)].map(([upload]) => ({
+    name: textOf(upload, 'Key') ?? '',
+    id: textOf(upload, 'UploadId') ?? '',
+    initiated: new Date(textOf(upload, 'Initiated') ?? ''),
+  }));
+  const key = textOf(xml, 'NextKeyMarker');
+  const isCut = textOf(xml, 'IsTruncated') === 'true' && key !== undefined && key !== '';
+  return { uploads, next: isCut ? key : undefined };
+}
+
 /** Whether it is the answer to GetBucketLocation, and not a page of something else that answers there. */
 export function isLocation(xml: string): boolean {
   return /<LocationConstraint[\s/>]/.test(xml);

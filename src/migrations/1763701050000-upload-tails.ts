@@ -4,7 +4,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  * Uploads that come byte after byte, to stores that take whole parts only: the name under which the store keeps what has come of the
  * part that is not whole yet.
  */
-export class UploadTails1763700860000 implements MigrationInterface {
+export class UploadTails1763701050000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query('ALTER TABLE upload_sessions ADD COLUMN tail text');
   }
