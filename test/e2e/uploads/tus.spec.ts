@@ -225,7 +225,7 @@ describe.each(MODES.filter((mode) => mode !== 'stream'))('tus (%s)', (mode) => {
     };
     const ids = await Promise.all([client(), client(), client()]);
     expect(new Set(ids).size).toBe(1);
-    expect((await download(ids[0] ?? '')).equals(bytes)).toBe(true);
+    expect((await download(ids[0])).equals(bytes)).toBe(true);
   });
 
   it('204: giving up; what has become a file stays', async () => {

@@ -59,8 +59,7 @@ export class CreateUpload {
    */
   async create(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): Promise<UploadSession> {
     const announced = this.accept(file, protocol, owner);
-    // By tus a client sends its bytes, whatever it is told.
-    const known = protocol === 'tus' ? undefined : await this.instant.find(announced, owner);
+    const known = await this.instant.find(announced, owner);
     const done = known?.readable === true ? await this.instant.take(announced, known, owner) : undefined;
     return done ?? this.begin(announced, known, owner);
   }
