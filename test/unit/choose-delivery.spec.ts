@@ -45,7 +45,7 @@ function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limi
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel', limits?: DeliveryLimits) {
   const local = { name: 'local', driver: 'fs', root: '/nowhere', delivery } as const;
   const config = { volumes: [local], defaultVolume: 'local', blobTrashDays: 30 };
-  const { default: volume } = new Volumes(config, new Buckets(config));
+  const { default: volume } = new Volumes(config, new Buckets(config, { corsOrigins: [] }));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { UserPrincipal } from '../../auth/index.js';
 import { objectKey } from '../../storage/index.js';
 import type { StoredContent } from '../blobs/blob-writer.js';
@@ -27,6 +26,9 @@ export interface NewFile extends AnnouncedFile {
 /** What belongs into the transaction in which a file comes to be. */
 export type WithFile = (transaction: EntityManager, file: StoredFile) => Promise<void>;
 
+/** What is locked before anything else. */
+export type Before = (transaction: EntityManager) => Promise<void>;
+
 const BLOB_COLUMNS = 'id, sha256, size, volume, storage_path, store_tags, detected_type';
 
 interface BlobRow {
@@ -43,7 +45,6 @@ interface BlobRow {
 @Injectable()
 export class FilePublisher {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly pending: PendingObjects,
     private readonly quota: StorageQuota,
   ) {}
@@ -51,11 +52,13 @@ export class FilePublisher {
   /**
    * One transaction: the content's row, unless the tenant has that content already, and the file's.
    * @param also what belongs into the same transaction
+   * @param first what is to be locked before anything else in it: the accounts of the storage come last
    * @throws Problem `quota-exceeded` (507); then nothing is published
    * @returns the file, whose `objectKey` is another than the given one when the content was there already
    */
-  publish(file: NewFile, also?: WithFile): Promise<StoredFile> {
-    return this.database.transaction(async (transaction) => {
+  publish(file: NewFile, also?: WithFile, first?: Before): Promise<StoredFile> {
+    return this.quota.transaction(file.owner, async (transaction) => {
+      await first?.(transaction);
       const blob = await this.adoptBlob(transaction, file);
       if (blob.storage_path === file.content.objectKey) await this.pending.adopt(transaction, file.content);
       return this.insert(transaction, file, blob, also);
@@ -67,8 +70,14 @@ export class FilePublisher {
    * @throws Problem `quota-exceeded` (507); then nothing is published
    * @returns undefined when a sweep has just taken it away
    */
-  publishKnown(file: AnnouncedFile, blobId: string, also?: WithFile): Promise<StoredFile | undefined> {
-    return this.database.transaction(async (transaction) => {
+  publishKnown(
+    file: AnnouncedFile,
+    blobId: string,
+    also?: WithFile,
+    first?: Before,
+  ): Promise<StoredFile | undefined> {
+    return this.quota.transaction(file.owner, async (transaction) => {
+      await first?.(transaction);
       const [blob] = await transaction.query<BlobRow[]>(
         `SELECT ${BLOB_COLUMNS} FROM blobs WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE`,
         [file.owner.tenantId, blobId],

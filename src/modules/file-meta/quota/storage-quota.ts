@@ -2,9 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
-import type { Problem } from '../../../common/problems/index.js';
+import { type Problem, unavailable } from '../../../common/problems/index.js';
 import { userQuota, type UserLimits, type UserPrincipal } from '../../auth/index.js';
 import { tooLargeInParts, tooManyUploads } from '../file-meta.problems.js';
+import { Lines } from './lines.js';
 import { type Account, type Accounts, quotaInTheWay, roomLeft } from './room.js';
 
 /** How much may come, and what is said when more does. */
@@ -14,6 +15,14 @@ export interface Room {
   /** `quota-exceeded` (507), of a file of `size` bytes that is more. */
   refusal(size: number): Problem | undefined;
 }
+
+/**
+ * Transactions of one tenant at once on this replica. They wait for each other in PostgreSQL anyway, for the tenant's account, and each
+ * holds a connection while it waits: whoever sends a hundred files at once would hold all of them.
+ */
+const AT_ONCE = 4;
+/** Milliseconds: as long as a write may wait for PostgreSQL. */
+const PATIENCE = 5_000;
 
 interface Row {
   owner_id: string | null;
@@ -41,10 +50,24 @@ const ACCOUNTS = `
  */
 @Injectable()
 export class StorageQuota {
+  private readonly tenants = new Lines(AT_ONCE, PATIENCE);
+
   constructor(
     @InjectDataSource() private readonly database: DataSource,
     private readonly config: UploadConfig,
   ) {}
+
+  /**
+   * A transaction in which something is reserved or admitted.
+   * @throws what `work` throws, and Problem `dependency-unavailable` (503) when too many of the tenant are before it
+   */
+  transaction<T>({ tenantId }: UserPrincipal, work: (transaction: EntityManager) => Promise<T>): Promise<T> {
+    return this.tenants.take(
+      tenantId,
+      () => this.database.transaction(work),
+      () => unavailable('PostgreSQL', new Error(`too many transactions of the tenant ${tenantId}`)),
+    );
+  }
 
   /**
    * In the transaction that inserts an upload session, just before: that reserves the room. What is locked here is locked last.

@@ -86,9 +86,14 @@ export class ProvePossession {
     try {
       const { filename, contentType, visibility } = session;
       const announced = { owner, filename, contentType, visibility, isReserved: true };
-      const file = await this.publisher.publishKnown(announced, blobId, async (transaction, { id }) => {
-        if (!(await this.sessions.finish(transaction, session, lease, id))) throw uploadBusy();
-      });
+      const file = await this.publisher.publishKnown(
+        announced,
+        blobId,
+        async (transaction, { id }) => {
+          if (!(await this.sessions.finish(transaction, session, lease, id))) throw uploadBusy();
+        },
+        (transaction) => this.sessions.lock(transaction, session),
+      );
       if (file === undefined) throw proofRefused('The content is no longer there.');
       // What has come of it is not needed.
       await this.pending.discard(session);

@@ -11,7 +11,15 @@ import {
   type StoredContent,
   type StoredFile,
 } from '../../file-meta/index.js';
-import { BackgroundDigests, ObjectNotFound, openWhole, Volumes } from '../../storage/index.js';
+import {
+  BackgroundDigests,
+  insufficientStorage,
+  ObjectNotFound,
+  openWhole,
+  PartMissing,
+  VolumeFull,
+  Volumes,
+} from '../../storage/index.js';
 import { SAMPLE_LENGTH, TypeDetection } from '../limits/type-detection.js';
 import { reached } from '../upload-steps.js';
 import { uploadBusy, uploadIncomplete, uploadNotFound, wholeMismatch } from '../uploads.problems.js';
@@ -23,6 +31,9 @@ import { UploadSessionsRepository } from './upload-sessions.repository.js';
 
 /** Milliseconds between two looks whether another request has completed the upload. */
 const LOOK = 250;
+
+/** What a late write to the store can do to a part of which it had been heard that it is there. */
+const LOST = 'The store no longer has all chunks as they were acknowledged. Begin a new upload.';
 
 /** The file, and whether this request has made it. */
 export interface CompletedUpload {
@@ -89,6 +100,11 @@ export class CompleteUpload {
       reached('duplicate-discarded');
       return { file, created: true };
     } catch (error) {
+      // One that was taken for dead fails in any of its steps, and another replica has done them.
+      const { fileId } = await this.uploads.alive(session.uid, owner).catch(() => ({ fileId: null }));
+      if (fileId !== null) return { file: await this.files.open(fileId, owner, 'read'), created: false };
+      if (error instanceof PartMissing) throw await this.fail(session, uploadIncomplete(LOST));
+      if (error instanceof VolumeFull) throw insufficientStorage(error);
       throw error instanceof ObjectNotFound ? uploadNotFound() : error;
     } finally {
       await lease.release();
@@ -98,7 +114,7 @@ export class CompleteUpload {
   /** Every byte is read by us, or was, since it was in its place for good (RULES 6.1). */
   private async verify(session: UploadSession): Promise<StoredContent> {
     const { volume, objectKey, size } = session;
-    await this.sessions.beginVerifying(session);
+    if (!(await this.sessions.beginVerifying(session))) throw uploadNotFound();
     reached('verifying');
     const tags = await this.sessions.tags(session);
     const storeTag = await this.volumes.get(volume).parts.complete(openUploadOf(session), tags);
@@ -145,6 +161,7 @@ export class CompleteUpload {
       async (transaction, file) => {
         if (!(await this.sessions.finish(transaction, session, lease, file.id))) throw uploadBusy();
       },
+      (transaction) => this.sessions.lock(transaction, session),
     );
   }
 }

@@ -1,6 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import { isUnavailable, payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
@@ -41,7 +39,6 @@ export interface AnnouncedFile {
 @Injectable()
 export class CreateUpload {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly config: UploadConfig,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
@@ -118,7 +115,7 @@ export class CreateUpload {
     known: KnownContent | undefined,
     owner: UserPrincipal,
   ): Promise<UploadSession> {
-    return this.database.transaction(async (transaction) => {
+    return this.quota.transaction(owner, async (transaction) => {
       await this.pending.begin(transaction, announced.tenantId, announced, announced.expiresAt);
       await this.quota.reserve(transaction, owner, announced.size);
       // What the quota has locked keeps the user's other uploads out until the challenge is counted.

@@ -169,11 +169,11 @@ export class UploadSessionsRepository {
     return rows.map(({ tag }) => tag);
   }
 
-  /** The first chunk from `index` on that is missing, when all before are there. */
+  /** The first chunk from `index` on that is missing, or is not with the others (it has a tag), when all before are there. */
   async firstMissing({ id }: UploadSession, index: number): Promise<number> {
     const [row] = await this.database.query<{ missing: number | null }[]>(
-      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2
-         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1)`,
+      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2 AND c.tag = ''
+         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1 AND n.tag = '')`,
       [id, Math.max(0, index - 1)],
     );
     return row?.missing ?? index;
@@ -204,9 +204,12 @@ export class UploadSessionsRepository {
     return rows.length === 1;
   }
 
-  /** From now on, and for as long as a session lives, its bytes are looked at. */
-  async beginVerifying({ id }: UploadSession): Promise<void> {
-    await this.database.query(
+  /**
+   * From now on, and for as long as a session lives, its bytes are looked at.
+   * @returns false when it has ended, or a sweep is removing its object
+   */
+  async beginVerifying({ id }: UploadSession): Promise<boolean> {
+    const [, count] = await this.database.query<[unknown[], number]>(
       `WITH session AS (
          UPDATE upload_sessions s SET status = 'verifying', expires_at = ${NEXT_EXPIRY('$2')}
          WHERE s.id = $1 AND s.status IN ('uploading', 'verifying') RETURNING s.expires_at, s.volume, s.storage_path
@@ -215,6 +218,12 @@ export class UploadSessionsRepository {
        WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL`,
       [id, this.config.sessionTtl],
     );
+    return count === 1;
+  }
+
+  /** Before the accounts of the storage, which its end changes: the order of all who lock both. */
+  async lock(transaction: EntityManager, { id }: UploadSession): Promise<void> {
+    await transaction.query('SELECT FROM upload_sessions WHERE id = $1 FOR NO KEY UPDATE', [id]);
   }
 
   /**
