@@ -17,4 +17,13 @@ export abstract class AppendStore {
     signal: AbortSignal,
     kept: (through: number) => Promise<void>,
   ): Promise<void>;
+
+  /**
+   * What somebody may yet write who began before and does not know that it is no longer his (a process can stand still) does not reach
+   * the upload any more.
+   * @param through bytes from the beginning that are there for good
+   * @throws ObjectNotFound when the upload is no longer there
+   * @throws VolumeFull
+   */
+  abstract detach(upload: OpenUpload, through: number): Promise<void>;
 }

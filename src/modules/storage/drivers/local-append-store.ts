@@ -1,9 +1,13 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { AppendStore } from '../append-store.js';
 import type { OpenUpload } from '../part-store.js';
 import { PARTS_NAME } from './local-part-store.js';
 import { localProblem, type LocalVolume, writeAll } from './local-volume.js';
+import { preallocate } from './preallocate.js';
 
 /** Bytes, and milliseconds, after which what has come is made to last: as much may have to be sent again after a crash. */
 const STEP = 64 * 2 ** 20;
@@ -37,6 +41,32 @@ export class LocalAppendStore extends AppendStore {
       }
     } catch (error) {
       source.destroy();
+      throw localProblem(error);
+    }
+  }
+
+  /** By another file of that name, which nobody else has open. */
+  override async detach({ key, size }: OpenUpload, through: number): Promise<void> {
+    const common = this.volume.temporaryPathOf(key, PARTS_NAME);
+    const copy = this.volume.temporaryPathOf(key, `copy-${randomUUID()}`);
+    try {
+      const file = await this.volume.createTemporary(copy);
+      try {
+        await preallocate(file, copy, size);
+        if (through > 0) {
+          const into = createWriteStream(copy, { flags: 'r+' });
+          await pipeline(createReadStream(common, { end: through - 1 }), into);
+        }
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      // Given up meanwhile, it would come back by this.
+      await stat(common);
+      await rename(copy, common);
+      await this.volume.keepTemporary(common);
+    } catch (error) {
+      await rm(copy, { force: true });
       throw localProblem(error);
     }
   }

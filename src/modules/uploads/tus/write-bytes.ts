@@ -78,6 +78,10 @@ export class WriteBytes {
     if (from === undefined) throw uploadNotFound();
     if (from.received !== body.offset) throw offsetMismatch(from.received);
     const volume = this.volumes.get(session.volume);
+    if (lease.takenOver && volume.driver === 'fs') {
+      await volume.appends.detach(openUploadOf(session), from.received);
+      lease.settle();
+    }
     const digest = body.checksum && new BodyDigest([body.checksum]);
     const received = new ReceivedBytes(
       this.progress,
@@ -92,10 +96,12 @@ export class WriteBytes {
       },
     );
     let length = 0;
-    const source = new PassedBody(request.raw, (bytes) => {
-      lease.assertHeld();
+    const look = (bytes: Buffer): void => {
       checkLength(session, body, (length += bytes.length));
       digest?.update(bytes);
+    };
+    const source = new PassedBody(request.raw, look, () => {
+      lease.assertHeld();
     });
     try {
       const ends = AbortSignal.any([signal, lease.signal]);
