@@ -147,7 +147,7 @@ export class UploadSessionsController {
     type: UploadDto,
     description: 'Of a direct upload: its bytes are being read, `GET /uploads/:id` says when it is done',
   })
-  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503)
+  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503, 507)
   completeUpload(
     @Param('id') id: string,
     @CallingUser() user: UserPrincipal,
