@@ -14,6 +14,8 @@ interface Faults {
   /** Connections are reset after so many bytes to the client, or to the server, counted over all from when it was set. */
   cutAfterDown: number;
   cutAfterUp: number;
+  /** One bit becomes another after so many bytes to the server; then no more. */
+  flipAfterUp: number;
 }
 
 /** A link to a real server of this machine that can be made slow, be cut, or break. */
@@ -73,11 +75,18 @@ export class TcpProxy {
     for (const socket of this.sockets) socket.resetAndDestroy();
   }
 
+  private flip(bytes: Buffer): void {
+    const at = this.faults.flipAfterUp;
+    if (at < bytes.length) bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+    this.faults.flipAfterUp = at < bytes.length ? Infinity : at - bytes.length;
+  }
+
   private async pump(from: Socket, to: Socket, limit: 'cutAfterUp' | 'cutAfterDown'): Promise<void> {
     this.sockets.add(from);
     from.once('close', () => {
       this.sockets.delete(from);
-      to.destroy();
+      // Who has only finished may have said more than has been passed on yet.
+      if (!from.readableEnded) to.destroy();
     });
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
@@ -87,6 +96,7 @@ export class TcpProxy {
         if (wait > 0) await sleep(wait);
         const passed = chunk.subarray(0, this.faults[limit]);
         this.faults[limit] -= passed.length;
+        if (limit === 'cutAfterUp') this.flip(passed);
         if (!to.write(passed)) await once(to, 'drain');
         if (passed.length === chunk.length) continue;
         // What was let through arrives before the reset.
@@ -107,4 +117,5 @@ const NONE: Faults = {
   stalled: false,
   cutAfterDown: Infinity,
   cutAfterUp: Infinity,
+  flipAfterUp: Infinity,
 };

@@ -6,6 +6,7 @@ import { type Api, multipart, patiently } from '../harness/api.js';
 import { mint } from '../harness/download-tokens.js';
 import type { Answer, Request } from '../harness/http.js';
 import type { SeededUser } from '../harness/seed.js';
+import { beginUpload } from '../harness/uploads.js';
 import { useWorld, type World } from '../harness/world.js';
 
 /** Every kind of principal, of two tenants. A key has the rights of its user within its scopes. */
@@ -69,6 +70,10 @@ const people = (status: number, others: Partial<Statuses> = {}): Statuses =>
     ...others,
   });
 
+/** For what is the owner's alone. */
+const onlyOwner = (status: number): Statuses =>
+  all(404, { anonymous: 401, owner: status, ownerKey: status, unfitKey: 403 });
+
 /** For what belongs to the owner, in one of the owner's files. */
 const ofOwner = (status: number): Statuses =>
   all(404, {
@@ -108,6 +113,8 @@ const download = async (world: World): Promise<string> => {
   const { headers } = await world.owner.download(await file(world));
   return String(headers['x-download-id']);
 };
+/** Of the owner, with all its bytes: none. */
+const upload = async ({ owner }: World): Promise<string> => (await beginUpload(owner, { size: 0 })).uploadId;
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
 /** Who gets which answer. A route without a row fails the test behind the table. */
@@ -213,6 +220,40 @@ const TABLE: readonly Row[] = [
     scope: 'upload',
     request: () => ({ method: 'POST', ...multipart([{ name: 'file', value: 'x', filename: 'x' }]) }),
     statuses: forKeys(201),
+  },
+  {
+    route: 'post /api/v1/uploads',
+    scope: 'upload',
+    request: () => json({ filename: 'x', size: 1 }),
+    statuses: forKeys(201),
+  },
+  {
+    route: 'post /api/v1/uploads/progress',
+    scope: 'upload',
+    request: async (world) => json({ uploadId: await upload(world) }),
+    statuses: onlyOwner(200),
+  },
+  { route: 'get /api/v1/uploads/{id}', scope: 'upload', object: upload, statuses: onlyOwner(200) },
+  {
+    route: 'put /api/v1/uploads/{id}/chunks/{index}',
+    scope: 'upload',
+    object: async ({ owner }) => `${(await beginUpload(owner, { size: 1 })).uploadId}/0`,
+    request: () => ({ method: 'PUT', body: 'x', headers: { 'Content-Length': 1 } }),
+    statuses: onlyOwner(204),
+  },
+  {
+    route: 'post /api/v1/uploads/{id}/complete',
+    scope: 'upload',
+    object: upload,
+    request: () => ({ method: 'POST' }),
+    statuses: onlyOwner(201),
+  },
+  {
+    route: 'delete /api/v1/uploads/{id}',
+    scope: 'upload',
+    object: upload,
+    request: remove,
+    statuses: onlyOwner(204),
   },
   { route: 'get /api/v1/files', scope: 'files:read', statuses: forKeys(200) },
   { route: 'get /api/v1/files/{id}', scope: 'files:read', object: file, statuses: ofOwner(200) },

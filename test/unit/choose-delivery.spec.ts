@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
+import { LocalPartStore } from '../../src/modules/storage/drivers/local-part-store.js';
+import { LocalVolume } from '../../src/modules/storage/drivers/local-volume.js';
 import type { S3Volume } from '../../src/common/config/config.js';
 import {
   chooseDelivery,
@@ -44,8 +46,9 @@ function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limi
 }
 
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel', limits?: DeliveryLimits) {
-  const store = new LocalObjectStore('/nowhere');
-  const volume = { driver: 'fs', name: 'local', delivery, store } as const;
+  const folder = new LocalVolume('/nowhere');
+  const store = new LocalObjectStore(folder);
+  const volume = { driver: 'fs', name: 'local', delivery, store, parts: new LocalPartStore(folder) } as const;
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 

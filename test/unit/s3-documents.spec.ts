@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   completedTag,
-  completeUpload,
+  completion,
   errorOf,
   incompleteUploads,
   uploadIdOf,
@@ -51,7 +51,7 @@ describe('documents of S3', () => {
   });
 
   it('names the parts in order', () => {
-    expect(completeUpload(['"x"', 'y'])).toBe(
+    expect(completion(['"x"', 'y'])).toBe(
       '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>&quot;x&quot;</ETag></Part>' +
         '<Part><PartNumber>2</PartNumber><ETag>y</ETag></Part></CompleteMultipartUpload>',
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { storedContentType } from '../../src/modules/uploads/form/content-type.js';
+import { storedContentType } from '../../src/modules/uploads/content-type.js';
 import { storedFilename } from '../../src/modules/uploads/form/filename.js';
 
 describe('storedFilename', () => {

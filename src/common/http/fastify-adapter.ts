@@ -18,6 +18,7 @@ import { drainConnections } from './drain-connections.js';
 import { lazyChildLogger } from './lazy-child-logger.js';
 import { logRequests } from './log-requests.js';
 import { requestId } from './request-id.js';
+import { leaveStreamedBodies } from './streamed-body.js';
 
 /** Largest JSON body, bytes (RULES 5.6). Multipart bodies are streams and have limits of their own. */
 export const JSON_BODY_LIMIT = 64 * 1024;
@@ -62,6 +63,7 @@ export async function createFastifyAdapter(
   logRequests(fastify, requestLogger);
   drainConnections(fastify);
   parseJsonBodies(fastify);
+  leaveStreamedBodies(fastify);
   await allowOrigins(fastify, http.corsOrigins);
   await fastify.register(multipart);
   return adapter;

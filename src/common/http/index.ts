@@ -16,6 +16,7 @@ export * from './path-of.js';
 export * from './preconditions.js';
 export * from './route-metadata.js';
 export * from './selected-ranges.js';
+export * from './streamed-body.js';
 export * from './timestamp.js';
 export * from './vary.js';
 export * from './watch-body.js';

@@ -26,6 +26,7 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, 'apiKey')
     .addTag('downloads', 'The bytes of a file')
     .addTag('files', 'Files and what is known about them')
+    .addTag('uploads', 'Files that come in parts')
     .addTag('tokens', 'Download links for people without an account')
     .addTag('auth', 'Logging in, sessions and API keys')
     .addTag('users', 'The people of a tenant')

@@ -4,9 +4,10 @@ export type { DeliveryRequest } from './delivery/delivery-request.js';
 export type { Delivery } from './delivery/delivery.js';
 export { sendDelivery } from './delivery/send-delivery.js';
 export type { Representation } from './delivery/representation.js';
+export { countDead } from './dead-buffers.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';
-export { type OpenUpload, PartLength, type PartPlace, PartStore } from './part-store.js';
+export { type OpenUpload, PartLength, PartMissing, type PartPlace, PartStore } from './part-store.js';
 export { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from './object-store.js';
 export {
   contentMissing,
@@ -26,4 +27,5 @@ export type { Rate } from './shaping/allowance.js';
 export { type Shape, shaped } from './shaping/shaped.js';
 export { BURST, SEND_WITHIN, TokenBucket, type Turn } from './shaping/token-bucket.js';
 export { StorageModule } from './storage.module.js';
+export { BackgroundDigests } from './hashing/background-digests.js';
 export { type Volume, Volumes } from './volumes.js';

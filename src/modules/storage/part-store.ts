@@ -53,7 +53,10 @@ export abstract class PartStore {
    * not, it succeeds again.
    * @param tags of all parts, in order
    * @returns the store's own entity tag of the object, where it has one
-   * @throws ObjectNotFound when the upload is no longer there, Problem `dependency-unavailable` (503)
+   * @throws ObjectNotFound when the upload is no longer there
+   * @throws PartMissing when a part is not there, or another than its tag says
+   * @throws ObjectExists when the key is taken by another object, and leaves that as it is
+   * @throws VolumeFull, Problem `dependency-unavailable` (503)
    */
   abstract complete(upload: OpenUpload, tags: readonly string[]): Promise<string | undefined>;
 }
@@ -61,4 +64,9 @@ export abstract class PartStore {
 /** A part that is not as long as its place. */
 export class PartLength extends Error {
   override readonly name = 'PartLength';
+}
+
+/** The store has not all parts of an upload, or others than it was asked to put together. */
+export class PartMissing extends Error {
+  override readonly name = 'PartMissing';
 }

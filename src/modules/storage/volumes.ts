@@ -7,9 +7,13 @@ import {
 } from '../../common/config/config.js';
 import { Buckets } from './buckets.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
+import { LocalPartStore } from './drivers/local-part-store.js';
+import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
+import { S3PartStore } from './drivers/s3/s3-part-store.js';
 import type { ObjectStore } from './object-store.js';
+import type { PartStore } from './part-store.js';
 
 /** A named place for blobs. */
 export type Volume = FileVolume | BucketVolume;
@@ -19,6 +23,7 @@ export interface FileVolume {
   readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly parts: PartStore;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -27,6 +32,7 @@ export interface BucketVolume {
   readonly driver: 's3';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly parts: PartStore;
   readonly delivery: S3Volume['delivery'];
   /** For clients, at the store's public origin. */
   readonly publicUrls: PresignedUrls;
@@ -69,13 +75,22 @@ export class Volumes {
 function open(volume: VolumeConfig, buckets: Buckets): Volume {
   const { name } = volume;
   if (volume.driver === 'fs') {
-    return { driver: 'fs', name, delivery: volume.delivery, store: new LocalObjectStore(volume.root) };
+    const folder = new LocalVolume(volume.root);
+    return {
+      driver: 'fs',
+      name,
+      delivery: volume.delivery,
+      store: new LocalObjectStore(folder),
+      parts: new LocalPartStore(folder),
+    };
   }
+  const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
-    store: new S3ObjectStore(volume, () => buckets.get(name)?.report?.abilities.conditionalWrites),
+    store: new S3ObjectStore(volume, conditionalWrites),
+    parts: new S3PartStore(volume, conditionalWrites),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };

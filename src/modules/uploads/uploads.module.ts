@@ -2,11 +2,30 @@ import { Module } from '@nestjs/common';
 import { FileMetaModule } from '../file-meta/index.js';
 import { StorageModule } from '../storage/index.js';
 import { UploadFormService } from './form/upload-form.service.js';
+import { AbortUpload } from './sessions/abort-upload.js';
+import { CompleteUpload } from './sessions/complete-upload.js';
+import { CreateUpload } from './sessions/create-upload.js';
+import { FindUpload } from './sessions/find-upload.js';
+import { UploadLeases } from './sessions/upload-leases.js';
+import { UploadSessionsController } from './sessions/upload-sessions.controller.js';
+import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
+import { UploadView } from './sessions/upload-view.js';
+import { WriteChunk } from './sessions/write-chunk.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
   imports: [FileMetaModule, StorageModule],
-  controllers: [UploadsController],
-  providers: [UploadFormService],
+  controllers: [UploadsController, UploadSessionsController],
+  providers: [
+    AbortUpload,
+    CompleteUpload,
+    CreateUpload,
+    FindUpload,
+    UploadFormService,
+    UploadLeases,
+    UploadSessionsRepository,
+    UploadView,
+    WriteChunk,
+  ],
 })
 export class UploadsModule {}

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import type { DataSource } from 'typeorm';
 import { isUnavailable } from '../../../common/problems/index.js';
 import {
   ContentDigest,
@@ -21,6 +23,7 @@ export interface StoredContent extends ContentFacts, ObjectPlace {
 @Injectable()
 export class BlobWriter {
   constructor(
+    @InjectDataSource() private readonly database: DataSource,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
   ) {}
@@ -38,7 +41,7 @@ export class BlobWriter {
   ): Promise<StoredContent> {
     const { store } = this.volumes.get(volume);
     const place = { volume, objectKey: newObjectKey(tenantId) };
-    await this.pending.begin(tenantId, place);
+    await this.pending.begin(this.database.manager, tenantId, place);
     const stop = this.pending.keepAlive(place);
     const digest = new ContentDigest();
     try {

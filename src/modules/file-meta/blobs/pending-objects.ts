@@ -29,12 +29,37 @@ export class PendingObjects {
     private readonly removal: ObjectRemoval,
   ) {}
 
-  /** Before the first byte. */
-  async begin(tenantId: string, { volume, objectKey: key }: ObjectPlace): Promise<void> {
-    await this.database.query(
-      'INSERT INTO pending_objects (tenant_id, volume, storage_path) VALUES ($1, $2, $3)',
-      [tenantId, volume, key],
+  /**
+   * Before the first byte.
+   * @param keptUntil until then nobody takes its writer for dead, whatever its signs of life
+   */
+  async begin(
+    transaction: EntityManager,
+    tenantId: string,
+    { volume, objectKey: key }: ObjectPlace,
+    keptUntil?: Date,
+  ): Promise<void> {
+    await transaction.query(
+      'INSERT INTO pending_objects (tenant_id, volume, storage_path, kept_until) VALUES ($1, $2, $3, $4)',
+      [tenantId, volume, key, keptUntil ?? null],
     );
+  }
+
+  /**
+   * Keeps it for longer, and is a sign of life.
+   * @throws Error when the object is no longer pending: a sweep took its writer for dead
+   */
+  async keep(
+    transaction: EntityManager,
+    { volume, objectKey: key }: ObjectPlace,
+    until: Date,
+  ): Promise<void> {
+    const [, count] = await transaction.query<[unknown[], number]>(
+      `UPDATE pending_objects SET kept_until = $3, seen_at = now()
+       WHERE volume = $1 AND storage_path = $2 AND removing_at IS NULL`,
+      [volume, key, until],
+    );
+    if (count !== 1) throw new Error(`the object ${volume}/${key} is no longer pending`);
   }
 
   /** Signs of life of the writer, until what is returned is called. */
@@ -78,7 +103,8 @@ export class PendingObjects {
 
   /** Removes what writers have left that are gone. */
   async sweep(signal: AbortSignal): Promise<void> {
-    const isDue = 'o.seen_at < now() - make_interval(secs => $2)';
+    const isDue = `
+      o.seen_at < now() - make_interval(secs => $2) AND (o.kept_until IS NULL OR o.kept_until < now())`;
     const removed = await this.removal.sweep('pending_objects', isDue, ABANDONED_AFTER, signal);
     if (removed > 0) this.logger.log(`swept ${removed} objects that nobody had published`);
   }

@@ -34,9 +34,13 @@ export class FilePublisher {
 
   /**
    * One transaction: the content's row, unless the tenant has that content already, and the file's.
+   * @param also what belongs into the same transaction
    * @returns the file, whose `objectKey` is another than the given one when the content was there already
    */
-  publish(file: NewFile): Promise<StoredFile> {
+  publish(
+    file: NewFile,
+    also?: (transaction: EntityManager, file: StoredFile) => Promise<void>,
+  ): Promise<StoredFile> {
     return this.database.transaction(async (transaction) => {
       const blob = await this.adoptBlob(transaction, file);
       if (blob.storage_path === file.content.objectKey) await this.pending.adopt(transaction, file.content);
@@ -55,7 +59,7 @@ export class FilePublisher {
         ],
       );
       if (row === undefined) throw new Error('the owner is no longer there');
-      return {
+      const stored: StoredFile = {
         id: row.id,
         tenantId: file.owner.tenantId,
         ownerId: file.owner.userId,
@@ -73,6 +77,8 @@ export class FilePublisher {
         objectKey: objectKey(blob.storage_path),
         storeTags: blob.store_tags,
       };
+      await also?.(transaction, stored);
+      return stored;
     });
   }
 

@@ -15,18 +15,15 @@ import {
   type Visibility,
 } from '../../file-meta/index.js';
 import { Volumes } from '../../storage/index.js';
+import { BODY_PACE } from '../body-pace.js';
 import { malformedForm, notMultipart } from '../uploads.problems.js';
-import { storedContentType } from './content-type.js';
+import { storedContentType } from '../content-type.js';
 import { storedFilename } from './filename.js';
-import { chosenVolume } from './chosen-volume.js';
+import { chosenVolume } from '../chosen-volume.js';
 import { formProblem } from './form-problem.js';
 
 /** Bytes that boundaries, part headers and fields may add to a file. */
 const FORM_OVERHEAD = 64 * 1024;
-
-/** Bytes per second below which, over half a minute, an upload is given up. */
-const MIN_RATE = 1_024;
-const RATE_WINDOW = 30;
 
 type Part = MultipartFile | MultipartValue;
 
@@ -55,7 +52,7 @@ export class UploadFormService {
     if (!request.isMultipart()) throw notMultipart();
     const maxBytes = this.config.maxSize + FORM_OVERHEAD;
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw this.tooLarge();
-    return watchBody(request, { maxBytes, minRate: MIN_RATE, window: RATE_WINDOW }, async (signal) => {
+    return watchBody(request, { ...BODY_PACE, maxBytes }, async (signal) => {
       const form = new ReceivedForm();
       try {
         for await (const part of this.parts(request)) await this.take(part, form, owner, signal);

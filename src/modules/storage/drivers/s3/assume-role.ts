@@ -1,10 +1,9 @@
-import { createHmac } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Agent, IncomingMessage } from 'node:http';
 import type { S3Volume } from '../../../../common/config/config.js';
 import { addressOf, agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
 import { assumedRole, errorOf, type StoreCredentials } from './s3-documents.js';
-import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
+import { authorization, sha256, sign, signingTime } from './signature-v4.js';
 import { StoreAway, StoreError } from './store-problems.js';
 
 /** Seconds: AssumeRole gives no shorter life. */
@@ -71,25 +70,16 @@ export class AssumeRole {
     );
   }
 
-  /** AWS Signature Version 4, "Authenticating Requests: Using the Authorization Header". */
   private signed(body: string, now: number): Record<string, string> {
     const { accessKey, secretKey, region, endpoint } = this.volume;
     const time = signingTime(now);
-    const scope = { day: time.slice(0, 8), region, service: 'sts' } as const;
     const headers = {
       'content-type': 'application/x-www-form-urlencoded',
       host: new URL(endpoint).host,
       'x-amz-date': time,
     };
-    const names = Object.keys(headers).join(';');
-    const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
-    const request = `POST\n/\n\n${lines.join('')}\n${names}\n${sha256(body)}`;
-    const signature = createHmac('sha256', signingKey(secretKey, scope))
-      .update(`AWS4-HMAC-SHA256\n${time}\n${scopeText(scope)}\n${sha256(request)}`)
-      .digest('hex');
-    return {
-      ...headers,
-      authorization: `AWS4-HMAC-SHA256 Credential=${accessKey}/${scopeText(scope)}, SignedHeaders=${names}, Signature=${signature}`,
-    };
+    const request = { method: 'POST', path: '/', headers, payload: sha256(body) };
+    const signature = sign(request, secretKey, { day: time.slice(0, 8), region, service: 'sts' }, time);
+    return { ...headers, authorization: authorization(accessKey, signature) };
   }
 }

@@ -23,6 +23,11 @@ export class Circuit {
 
   constructor(private readonly now: () => number = () => performance.now()) {}
 
+  /** Whether the next request is the one by which the store is tried. */
+  get suspects(): boolean {
+    return this.openUntil > 0;
+  }
+
   /** @throws StoreAway at once while it is open; what `work` throws */
   async run<T>(work: () => Promise<T>): Promise<T> {
     const trial = this.openUntil > 0;

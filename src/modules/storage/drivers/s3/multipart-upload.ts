@@ -1,26 +1,10 @@
+import { abortUpload, beginUpload, completeUpload, partQuery } from './multipart-requests.js';
+import { type NewObject, WRITE_PATIENCE, WRITE_RETRY_FOR } from './new-object.js';
 import type { Part } from './parts.js';
 import type { S3Client } from './s3-client.js';
-import { completedTag, completeUpload, errorOf, uploadIdOf } from './s3-documents.js';
-import { refusal } from './store-problems.js';
 
-/**
- * Milliseconds: without a byte while a part is on its way, or while the store puts the parts together; and from the first attempt in
- * which a part is sent again. Together they keep the promise of a 503 within 20 s (DESIGN §5).
- */
-export const WRITE_PATIENCE = 10_000;
-export const WRITE_RETRY_FOR = 6_000;
 /** Milliseconds for tidying up while the caller waits; what is left is found by the sweep. */
 const ABORT_PATIENCE = 2_000;
-
-/** An object that is to be. */
-export interface NewObject {
-  /** Key within the bucket, prefix included. */
-  readonly name: string;
-  /** Headers under which it may come to be. */
-  readonly condition: Readonly<Record<string, string>>;
-  /** Before the first request. @throws ObjectExists where the condition alone would not keep it from replacing another */
-  readonly requireNew: () => Promise<void>;
-}
 
 /** An object that is sent in parts, and is not there before `complete`. */
 export class MultipartUpload {
@@ -69,20 +53,7 @@ export class MultipartUpload {
   /** @returns the object's entity tag */
   async complete(): Promise<string | undefined> {
     await Promise.all(this.sending);
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.object.name,
-      query: `uploadId=${encodeURIComponent((await this.id) ?? '')}`,
-      headers: { ...this.object.condition, 'Content-Type': 'application/xml' },
-      body: completeUpload(this.etags),
-      expect: [200],
-      patience: WRITE_PATIENCE,
-      retryFor: WRITE_RETRY_FOR,
-    });
-    // It may say 200, and then that it failed (S3 API, CompleteMultipartUpload).
-    const error = errorOf(body);
-    if (error.code !== undefined) throw refusal(200, error);
-    return completedTag(body);
+    return completeUpload(this.client, this.object, (await this.id) ?? '', this.etags);
   }
 
   /** Does nothing when the upload was never begun. A failure leaves it to `remove`, or to the bucket's lifecycle. */
@@ -97,13 +68,7 @@ export class MultipartUpload {
 
   private async begin(): Promise<string> {
     await this.object.requireNew();
-    const { body } = await this.client.ask({
-      method: 'POST',
-      key: this.object.name,
-      query: 'uploads=',
-      expect: [200],
-    });
-    return uploadIdOf(body);
+    return beginUpload(this.client, this.object.name);
   }
 
   /** May be sent again: a part replaces itself. */
@@ -111,7 +76,7 @@ export class MultipartUpload {
     const { headers } = await this.client.ask({
       method: 'PUT',
       key: this.object.name,
-      query: `partNumber=${number}&uploadId=${encodeURIComponent(id)}`,
+      query: partQuery(id, number),
       body: part.bytes,
       sha256: part.sha256(),
       expect: [200],
@@ -122,21 +87,4 @@ export class MultipartUpload {
     });
     this.etags[number - 1] = headers.etag ?? '';
   }
-}
-
-/** One that is not there any more is no error. */
-export async function abortUpload(
-  client: S3Client,
-  name: string,
-  id: string,
-  limits: { readonly patience?: number; readonly retryFor?: number } = {},
-): Promise<void> {
-  await client.ask({
-    method: 'DELETE',
-    key: name,
-    query: `uploadId=${encodeURIComponent(id)}`,
-    expect: [200, 204, 404],
-    idempotent: true,
-    ...limits,
-  });
 }

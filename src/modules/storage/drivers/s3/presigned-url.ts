@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import type { S3Volume } from '../../../../common/config/config.js';
-import { scopeText, sha256, signingKey, signingTime } from './signature-v4.js';
+import { scopeText, sha256, signingKey, signingTime, uriEncode } from './signature-v4.js';
 
 /** What the answer to a presigned GET is to say instead of what the object was stored with. */
 export interface ResponseOverrides {
@@ -53,8 +53,8 @@ export class PresignedUrls {
       `&X-Amz-Expires=${this.ttl}&X-Amz-SignedHeaders=host` +
       (overrides === undefined
         ? ''
-        : `&response-content-disposition=${encode(overrides.contentDisposition)}` +
-          `&response-content-type=${encode(overrides.contentType)}`);
+        : `&response-content-disposition=${uriEncode(overrides.contentDisposition)}` +
+          `&response-content-type=${uriEncode(overrides.contentType)}`);
     const path = this.base + objectKey;
     const request = `GET\n${path}\n${query}\nhost:${this.host}\n\nhost\nUNSIGNED-PAYLOAD`;
     const text = `AWS4-HMAC-SHA256\n${time}\n${this.scope}\n${sha256(request)}`;
@@ -68,15 +68,7 @@ export class PresignedUrls {
     const scope = { day, region, service: 's3' } as const;
     this.day = day;
     this.scope = scopeText(scope);
-    this.credential = encode(`${accessKey}/${this.scope}`);
+    this.credential = uriEncode(`${accessKey}/${this.scope}`);
     return (this.key = signingKey(secretKey, scope));
   }
-}
-
-/** RFC 3986 §2.3: everything but the unreserved characters, byte by byte. */
-function encode(text: string): string {
-  return encodeURIComponent(text).replace(
-    /[!'()*]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'minio';
 import type { S3Volume } from '../../../../common/config/config.js';
+import { PartLength } from '../../part-store.js';
 import { Circuit } from './circuit.js';
 import { errorOf } from './s3-documents.js';
 import { addressOf, agentOf, exchange, protocolOf, transportOf } from './s3-transport.js';
 import { StoreBody } from './store-body.js';
 import { refusal, StoreAway, StoreError } from './store-problems.js';
+import { putStreamed, SourceFailed, type StreamedPut } from './streamed-put.js';
 
 export interface S3Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -51,10 +53,10 @@ const MAX_DOCUMENT = 2 ** 20;
 export class S3Client {
   private readonly client: Client;
   private readonly circuit = new Circuit();
-  private readonly bucket: string;
+  private readonly agent: Agent;
 
-  constructor(volume: S3Volume) {
-    this.bucket = volume.bucket;
+  constructor(private readonly volume: S3Volume) {
+    this.agent = agentOf(volume);
     const { hostname, port } = addressOf(volume);
     const protocol = protocolOf(volume);
     this.client = new Client({
@@ -66,7 +68,7 @@ export class S3Client {
       region: volume.region,
       pathStyle: true,
       transport: transportOf(protocol),
-      transportAgent: agentOf(volume),
+      transportAgent: this.agent,
       // Retries are decided here, where it is known what may be sent twice.
       retryOptions: { disableRetry: true },
     });
@@ -85,6 +87,51 @@ export class S3Client {
   /** For answers whose body is a small document, or nothing. */
   ask(request: S3Request): Promise<S3Answer<string>> {
     return this.persist(request, (response) => documentOf(bodyOf(response, request)));
+  }
+
+  /**
+   * A PUT whose body comes while it is sent. It is sent once, since its source is gone then.
+   * @returns the answer's headers
+   * @throws PartLength, StoreError, StoreAway, AbortError, what the source fails with
+   */
+  async put(request: StreamedPut): Promise<IncomingHttpHeaders> {
+    const { source, signal } = request;
+    try {
+      await this.tryOut(signal);
+      return await this.circuit.run(() => this.attemptPut(request));
+    } finally {
+      // Also one that nobody has read yet.
+      source.destroy();
+    }
+  }
+
+  /** A request that lasts is not the one by which a store is tried that has been away: all others would wait for its end. */
+  private async tryOut(signal: AbortSignal): Promise<void> {
+    if (!this.circuit.suspects) return;
+    const question = { method: 'GET', query: 'location=', expect: [200], signal } as const;
+    await this.ask(question).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error;
+    });
+  }
+
+  private async attemptPut(request: StreamedPut): Promise<IncomingHttpHeaders> {
+    const { signal, patience } = request;
+    try {
+      const response = await exchange({ patience, signal }, (watch) =>
+        putStreamed(this.volume, this.agent, request, watch),
+      );
+      const { statusCode: status = 0, headers } = response;
+      const document = await documentOf(new StoreBody(response, patience));
+      const error = errorOf(document);
+      if (BROKEN_ON_THE_WAY.has(error.code ?? ''))
+        throw new StoreAway(`the store got other bytes (${error.code ?? ''})`);
+      if (status !== 200) throw refusal(status, error);
+      if (!request.source.readableEnded) throw new StoreAway('the store answered before it had all');
+      return headers;
+    } catch (error) {
+      if (error instanceof SourceFailed && !signal.aborted) throw error.cause;
+      throw error instanceof PartLength ? error : translate(error, signal);
+    }
   }
 
   /** Who has waited for a store that hangs is not sent to wait again: only what fails soon is tried once more. */
@@ -113,11 +160,11 @@ export class S3Client {
     const { method, key, query, headers, body = '', sha256 = sha256Of(body), expect, signal } = request;
     signal?.throwIfAborted();
     try {
-      const response = await exchange({ patience: request.patience ?? PATIENCE, signal }, (progress) =>
+      const response = await exchange({ patience: request.patience ?? PATIENCE, signal }, (watch) =>
         this.client.makeRequestStreamAsync(
           {
             method,
-            bucketName: this.bucket,
+            bucketName: this.volume.bucket,
             headers: {
               ...headers,
               ...(METHODS_WITH_BODY.has(method) && { 'content-length': lengthOf(body) }),
@@ -125,7 +172,7 @@ export class S3Client {
             ...(key !== undefined && { objectName: key }),
             ...(query !== undefined && { query }),
           },
-          typeof body === 'string' ? body : slicesOf(body, progress),
+          typeof body === 'string' ? body : slicesOf(body, watch.store),
           sha256,
           [],
           '',
@@ -179,6 +226,9 @@ async function documentOf(body: StoreBody): Promise<string> {
   }
   return Buffer.concat(chunks).toString('utf8');
 }
+
+/** What a store says of a body that is not what was signed: another attempt may come through whole. */
+const BROKEN_ON_THE_WAY = new Set(['SignatureDoesNotMatch', 'XAmzContentSHA256Mismatch', 'IncompleteBody']);
 
 /** A connection that was never made has carried nothing. */
 const NOT_CONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);

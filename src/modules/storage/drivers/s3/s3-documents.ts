@@ -37,7 +37,7 @@ export function uploadIdOf(xml: string): string {
 }
 
 /** @param etags of the parts, in order @returns CompleteMultipartUpload */
-export function completeUpload(etags: readonly string[]): string {
+export function completion(etags: readonly string[]): string {
   const parts = etags.map(
     (etag, index) =>
       `<Part><PartNumber>${index + 1}</PartNumber><ETag>${etag.replaceAll('"', '&quot;')}</ETag></Part>`,

@@ -2,19 +2,15 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import type { S3Volume } from '../../../../common/config/config.js';
 import type { ByteRange } from '../../../../common/http/index.js';
 import type { ObjectKey } from '../../object-key.js';
-import { ObjectExists, ObjectNotFound, ObjectStore, VolumeFull } from '../../object-store.js';
+import { ObjectStore, VolumeFull } from '../../object-store.js';
 import { contentMissing } from '../../storage.problems.js';
-import {
-  abortUpload,
-  MultipartUpload,
-  type NewObject,
-  WRITE_PATIENCE,
-  WRITE_RETRY_FOR,
-} from './multipart-upload.js';
+import { abortUpload } from './multipart-requests.js';
+import { MultipartUpload } from './multipart-upload.js';
+import { headOf, newObject, type NewObject, putObject } from './new-object.js';
+import { objectError } from './object-errors.js';
 import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
 import { incompleteUploads } from './s3-documents.js';
-import { StoreAway, StoreError, storeProblem } from './store-problems.js';
 
 /** Bytes. At least 5 MiB are asked for, except of the last; fewer and larger ones cost a store less. */
 const PART = 8 * 2 ** 20;
@@ -49,11 +45,13 @@ export class S3ObjectStore extends ObjectStore {
         sendParts(addAbortSignal(signal, source), upload),
       );
       // From here on there is no way back: who gives up now would not know what there is.
-      return await (whole === undefined ? upload.complete() : this.put(object, whole));
+      return await (whole === undefined
+        ? upload.complete()
+        : putObject(this.client, object, whole.bytes, whole.sha256()));
     } catch (error) {
       source.destroy();
       await upload.abort();
-      throw translate(error);
+      throw objectError(error);
     } finally {
       this.writing -= 1;
     }
@@ -70,7 +68,7 @@ export class S3ObjectStore extends ObjectStore {
         idempotent: true,
       })
       .catch((error: unknown) => {
-        throw translate(error);
+        throw objectError(error);
       });
     const range = headers['content-range'] ?? '';
     if (!range.startsWith(`bytes ${first}-${last}/`)) {
@@ -81,12 +79,10 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async size(key: ObjectKey): Promise<number> {
-    const { headers } = await this.client
-      .ask({ method: 'HEAD', key: this.nameOf(key), expect: [200], idempotent: true })
-      .catch((error: unknown) => {
-        throw translate(error);
-      });
-    return Number(headers['content-length']);
+    const { size } = await headOf(this.client, this.nameOf(key)).catch((error: unknown) => {
+      throw objectError(error);
+    });
+    return size;
   }
 
   override async remove(key: ObjectKey): Promise<void> {
@@ -95,23 +91,8 @@ export class S3ObjectStore extends ObjectStore {
       for (const id of await this.incompleteOf(name)) await abortUpload(this.client, name, id);
       await this.client.ask({ method: 'DELETE', key: name, expect: [200, 204, 404], idempotent: true });
     } catch (error) {
-      throw translate(error);
+      throw objectError(error);
     }
-  }
-
-  private async put({ name, condition, requireNew }: NewObject, part: Part): Promise<string | undefined> {
-    await requireNew();
-    const { headers } = await this.client.ask({
-      method: 'PUT',
-      key: name,
-      headers: condition,
-      body: part.bytes,
-      sha256: part.sha256(),
-      expect: [200],
-      patience: WRITE_PATIENCE,
-      retryFor: WRITE_RETRY_FOR,
-    });
-    return headers.etag;
   }
 
   private async incompleteOf(name: string): Promise<string[]> {
@@ -128,28 +109,8 @@ export class S3ObjectStore extends ObjectStore {
     return Math.min(SIDE_BY_SIDE, Math.floor(ALL_TOGETHER / this.writing));
   }
 
-  /** A write never replaces an object (RFC 9110 §13.1.2). Stores that do not know the header may refuse the request for it. */
   private newObject(key: ObjectKey): NewObject {
-    return {
-      name: this.nameOf(key),
-      condition: this.conditionalWrites() === false ? {} : { 'If-None-Match': '*' },
-      requireNew: () => this.requireNew(key),
-    };
-  }
-
-  /**
-   * Where the store would not refuse to replace an object, it is asked whether there is one. Another writer may come between the
-   * question and the write; but there is none, since a key is 128 random bits, made for one upload and never used again (RULES 6.1).
-   */
-  private async requireNew(key: ObjectKey): Promise<void> {
-    if (this.conditionalWrites() === true) return;
-    try {
-      await this.size(key);
-    } catch (error) {
-      if (error instanceof ObjectNotFound) return;
-      throw error;
-    }
-    throw new ObjectExists('the key is taken');
+    return newObject(this.client, this.nameOf(key), this.conditionalWrites());
   }
 
   private nameOf(key: ObjectKey): string {
@@ -204,24 +165,4 @@ async function unlessEnded<T>([aborted, failed]: [AbortSignal, AbortSignal], wor
 function partSize(index: number): number {
   if (index >= MAX_PARTS) throw new VolumeFull(`an object of this volume has at most ${MAX_PARTS} parts`);
   return PART * 2 ** Math.min(4, Math.max(0, Math.floor(index / 1_000) - 4));
-}
-
-const TAKEN = new Set(['PreconditionFailed', 'ConditionalRequestConflict', 'OperationAborted']);
-const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
-const FULL = new Set([
-  'XMinioStorageFull',
-  'XMinioAdminBucketQuotaExceeded',
-  'QuotaExceeded',
-  'InsufficientStorage',
-  'EntityTooLarge',
-]);
-
-function translate(error: unknown): unknown {
-  if (error instanceof StoreAway) return storeProblem(error);
-  if (!(error instanceof StoreError)) return error;
-  if (error.code === 'InvalidRange') return contentMissing(error);
-  if (TAKEN.has(error.code)) return new ObjectExists('the key is taken', { cause: error });
-  if (MISSING.has(error.code)) return new ObjectNotFound('no such object', { cause: error });
-  if (FULL.has(error.code)) return new VolumeFull('no room', { cause: error });
-  return error;
 }

@@ -20,29 +20,48 @@ interface Exchange {
 /** minio's client takes no signal and no deadline, and has its own opinion of answers: these go beside it. */
 const exchanges = new AsyncLocalStorage<Exchange>();
 
+/** Whom an exchange is waiting for. */
+export interface Watch {
+  /** For the store: its time begins anew. */
+  readonly store: () => void;
+  /** For ourselves, or whoever gives us the bytes: meanwhile the store is not blamed. */
+  readonly us: () => void;
+}
+
 /**
- * @param send makes one request with minio's client, and calls `progress` whenever the store has taken some of its body
+ * @param send makes one request, and tells the watch when the store has taken some of its body
  * @returns the answer, whatever its status; its body is to be read or destroyed
  */
 export function exchange(
   { patience, signal }: RequestLimits,
-  send: (progress: () => void) => Promise<unknown>,
+  send: (watch: Watch) => Promise<unknown>,
 ): Promise<IncomingMessage> {
   // A socket's own timeout would not do: it takes what the kernel still held for progress, and begins anew.
   const silent = new AbortController();
-  const timer = setTimeout(() => {
+  let timer: NodeJS.Timeout | undefined;
+  let over = false;
+  const us = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+  };
+  const store = (): void => {
+    if (!over) timer = (timer ?? setTimeout(tooLate, patience)).refresh();
+  };
+  const tooLate = (): void => {
     silent.abort(new StoreAway(`no byte within ${patience} ms`));
-  }, patience);
+  };
+  store();
   const ended = signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]);
   return new Promise<IncomingMessage>((resolve, reject) => {
     // What minio's client makes of the answer comes later, or never: it is not heard any more.
     void exchanges.run({ signal: ended, answered: resolve }, () =>
-      send(() => timer.refresh()).catch((error: unknown) => {
+      send({ store, us }).catch((error: unknown) => {
         reject(silent.signal.aborted ? (silent.signal.reason as StoreAway) : (error as Error));
       }),
     );
   }).finally(() => {
-    clearTimeout(timer);
+    over = true;
+    us();
   });
 }
 
@@ -70,7 +89,7 @@ export function agentOf(volume: S3Volume): Agent {
 
 type Request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => ClientRequest;
 
-/** Node's http or https, for minio's client within an `exchange`. */
+/** Node's http or https, within an `exchange`: for minio's client and for requests of our own. */
 export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 'request'> {
   const { request } = protocol === 'https:' ? https : http;
   const limited: Request = (options) => {
@@ -88,6 +107,6 @@ export function transportOf(protocol: 'http:' | 'https:'): Pick<typeof http, 're
     });
     return outgoing;
   };
-  // minio's client calls it in this form only.
+  // It is called in this form only.
   return { request: limited as typeof http.request };
 }

@@ -1,4 +1,4 @@
-import { MEDIA_TYPE } from '../../file-meta/index.js';
+import { MEDIA_TYPE } from '../file-meta/index.js';
 
 const UNKNOWN = 'application/octet-stream';
 

@@ -1,6 +1,6 @@
-import { forbidden, type UserPrincipal } from '../../auth/index.js';
-import type { Volumes } from '../../storage/index.js';
-import { malformedForm } from '../uploads.problems.js';
+import { forbidden, type UserPrincipal } from '../auth/index.js';
+import type { Volumes } from '../storage/index.js';
+import { malformedForm } from './uploads.problems.js';
 
 /**
  * The name of the volume that an admin has chosen for an upload. Which volumes there are is the operators' business: nobody else

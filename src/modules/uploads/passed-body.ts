@@ -1,0 +1,48 @@
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { countDead } from '../storage/index.js';
+
+/**
+ * The body of a request as it comes, looked at on its way. Destroyed, it leaves the request alone, so that it can still be answered, and the
+ * rest of its body be thrown away. A body that is cut off never ends here: `watchBody` tells.
+ */
+export class PassedBody extends Readable {
+  /**
+   * @param look at each piece, before it is passed on; what it throws ends the stream
+   */
+  constructor(
+    private readonly request: IncomingMessage,
+    private readonly look: (bytes: Buffer) => void,
+  ) {
+    super();
+    request.on('data', this.passOn);
+    request.once('end', this.finish);
+    request.pause();
+  }
+
+  override _read(): void {
+    this.request.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.request.off('data', this.passOn);
+    this.request.off('end', this.finish);
+    this.request.pause();
+    done(error);
+  }
+
+  private readonly passOn = (bytes: Buffer): void => {
+    try {
+      this.look(bytes);
+    } catch (error) {
+      this.destroy(error as Error);
+      return;
+    }
+    countDead(bytes.length);
+    if (!this.push(bytes)) this.request.pause();
+  };
+
+  private readonly finish = (): void => {
+    this.push(null);
+  };
+}

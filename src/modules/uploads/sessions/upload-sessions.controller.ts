@@ -1,0 +1,160 @@
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  HttpCode,
+  Param,
+  Post,
+  Put,
+  Req,
+  UseInterceptors,
+} from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
+import { ApiProblems, ClientSignal, LocationInterceptor, StreamedBody } from '../../../common/http/index.js';
+import { RateLimit } from '../../../common/throttling/index.js';
+import { CallingUser, RequirePermission, type UserPrincipal } from '../../auth/index.js';
+import { FileDto } from '../../file-meta/index.js';
+import { AbortUpload } from './abort-upload.js';
+import { CompletedUploadInterceptor } from './completed-upload.interceptor.js';
+import { type CompletedUpload, CompleteUpload } from './complete-upload.js';
+import { CreateUpload } from './create-upload.js';
+import { UploadView } from './upload-view.js';
+import { NewUploadDto, UploadDto, UploadProgressQuery } from './uploads.dto.js';
+import { WriteChunk } from './write-chunk.js';
+
+const UPLOAD_ID = { name: 'id', schema: { type: 'string', format: 'uuid' } } as const;
+
+@ApiTags('uploads')
+@RequirePermission('upload')
+@Controller('api/v1/uploads')
+export class UploadSessionsController {
+  constructor(
+    private readonly creation: CreateUpload,
+    private readonly chunks: WriteChunk,
+    private readonly completion: CompleteUpload,
+    private readonly ending: AbortUpload,
+    private readonly view: UploadView,
+  ) {}
+
+  /**
+   * Begins an upload in chunks. Send each chunk to `PUT /uploads/:id/chunks/:index`, in any order and several at once; after an
+   * interruption `GET /uploads/:id` says which are there; `POST /uploads/:id/complete` makes the file.
+   */
+  @Post()
+  @UseInterceptors(new LocationInterceptor<UploadDto>(({ uploadId }) => `/api/v1/uploads/${uploadId}`))
+  @ApiOperation({ summary: 'Begin an upload in chunks' })
+  @ApiCreatedResponse({
+    type: UploadDto,
+    description: 'The upload session',
+    headers: { Location: { description: 'Path of the session', schema: { type: 'string' } } },
+  })
+  @ApiProblems(400, 401, 403, 413, 415, 429, 503, 507)
+  async createUpload(@Body() upload: NewUploadDto, @CallingUser() user: UserPrincipal): Promise<UploadDto> {
+    return this.view.of(await this.creation.create(upload, 'chunks', user), user);
+  }
+
+  /** Which chunks are there, as `GET /uploads/:id` says. */
+  @Post('progress')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'Ask how far an upload has come' })
+  @ApiOkResponse({ type: UploadDto, description: 'The upload session' })
+  @ApiProblems(400, 401, 403, 404, 410, 429, 503)
+  getUploadProgress(
+    @Body() { uploadId }: UploadProgressQuery,
+    @CallingUser() user: UserPrincipal,
+  ): Promise<UploadDto> {
+    return this.view.get(uploadId, user);
+  }
+
+  @Get(':id')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'Get an upload' })
+  @ApiParam(UPLOAD_ID)
+  @ApiOkResponse({ type: UploadDto, description: 'The upload session' })
+  @ApiProblems(401, 403, 404, 410, 429, 503)
+  getUpload(@Param('id') id: string, @CallingUser() user: UserPrincipal): Promise<UploadDto> {
+    return this.view.get(id, user);
+  }
+
+  /**
+   * The bytes of one chunk, of exactly its length. They are on the disk, or in the store, when the answer comes. Sent again, the same bytes are
+   * 204 once more; others are refused. With `Content-Digest` they are compared before the answer.
+   */
+  @Put(':id/chunks/:index')
+  @HttpCode(204)
+  @RateLimit('chunk')
+  @StreamedBody()
+  @ApiOperation({ summary: 'Send a chunk' })
+  @ApiParam(UPLOAD_ID)
+  @ApiParam({ name: 'index', schema: { type: 'integer', minimum: 0 }, example: 0 })
+  @ApiHeader({
+    name: 'Content-Digest',
+    required: false,
+    description: 'RFC 9530: sha-256, sha-512 or crc32c of the chunk',
+    schema: { type: 'string' },
+  })
+  @ApiConsumes('application/octet-stream')
+  @ApiBody({ required: true, schema: { type: 'string', format: 'binary' } })
+  @ApiNoContentResponse({ description: 'The chunk is there for good' })
+  @ApiProblems(400, 401, 403, 404, 408, 409, 410, 411, 422, 429, 503, 507)
+  putChunk(
+    @Param('id') id: string,
+    @Param('index') index: string,
+    @Req() request: FastifyRequest,
+    @CallingUser() user: UserPrincipal,
+  ): Promise<void> {
+    return this.chunks.write(id, index, request, user);
+  }
+
+  /**
+   * Makes the file when all chunks are there and its bytes are what was announced. Answers 201 once, and to every repetition 200 with the
+   * same file. Reading the bytes once more may take its time when they came out of order.
+   */
+  @Post(':id/complete')
+  @UseInterceptors(CompletedUploadInterceptor)
+  @ApiOperation({ summary: 'Complete an upload' })
+  @ApiParam(UPLOAD_ID)
+  @ApiCreatedResponse({
+    type: FileDto,
+    description: 'The new file',
+    headers: { Location: { description: 'Path of the new file', schema: { type: 'string' } } },
+  })
+  @ApiOkResponse({ type: FileDto, description: 'The file, which was there already' })
+  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503)
+  completeUpload(
+    @Param('id') id: string,
+    @CallingUser() user: UserPrincipal,
+    @ClientSignal() client: AbortSignal,
+  ): Promise<CompletedUpload> {
+    return this.completion.complete(id, user, client);
+  }
+
+  /** What has arrived is removed. A file that the upload has become stays. */
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiOperation({ summary: 'Give up an upload' })
+  @ApiParam(UPLOAD_ID)
+  @ApiNoContentResponse({ description: 'It is gone' })
+  @ApiProblems(401, 403, 404, 409, 410, 429, 503)
+  deleteUpload(
+    @Param('id') id: string,
+    @CallingUser() user: UserPrincipal,
+    @ClientSignal() client: AbortSignal,
+  ): Promise<void> {
+    return this.ending.abort(id, user, client);
+  }
+}

@@ -1,0 +1,159 @@
+import { addAbortSignal, type Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { Injectable } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { watchBody } from '../../../common/http/index.js';
+import { Problem, requestTimeout, validationFailed } from '../../../common/problems/index.js';
+import type { UserPrincipal } from '../../auth/index.js';
+import {
+  BackgroundDigests,
+  insufficientStorage,
+  ObjectNotFound,
+  PartLength,
+  type PartPlace,
+  VolumeFull,
+  Volumes,
+} from '../../storage/index.js';
+import { BodyDigest } from '../body-digest.js';
+import { BODY_PACE } from '../body-pace.js';
+import { PassedBody } from '../passed-body.js';
+import { reached } from '../upload-steps.js';
+import {
+  chunkDiffers,
+  digestMismatch,
+  lengthRequired,
+  uploadBusy,
+  uploadNotFound,
+} from '../uploads.problems.js';
+import { chunkCountOf, chunkPlaceOf } from './chunk-plan.js';
+import { claimedDigests } from './content-digest-header.js';
+import { FindUpload } from './find-upload.js';
+import { type Lease, LeaseLost, UploadLeases } from './upload-leases.js';
+import { openUploadOf, type UploadSession } from './upload-session.js';
+import { UploadSessionsRepository } from './upload-sessions.repository.js';
+
+/** Milliseconds: longer than the lease of a dead replica lasts. */
+const PATIENCE = 12_000;
+
+/** `PUT /uploads/:id/chunks/:index`: one chunk of a session, in any order and beside others. */
+@Injectable()
+export class WriteChunk {
+  constructor(
+    private readonly uploads: FindUpload,
+    private readonly sessions: UploadSessionsRepository,
+    private readonly leases: UploadLeases,
+    private readonly volumes: Volumes,
+    private readonly digests: BackgroundDigests,
+  ) {}
+
+  /**
+   * When it resolves, the chunk survives a crash of the machine, and is never written again: the same bytes once more change nothing.
+   * @param index as it came
+   * @throws Problem `upload-not-found` (404), `upload-expired` (410), `validation-failed` (400), `length-required` (411), `digest-mismatch` (422),
+   * `chunk-differs` (409), `upload-busy` (409), `request-timeout` (408), `insufficient-storage` (507), `dependency-unavailable` (503)
+   */
+  async write(uid: string, index: string, request: FastifyRequest, owner: UserPrincipal): Promise<void> {
+    const session = await this.uploads.alive(uid, owner);
+    const place = placeOf(session, index);
+    checkLength(request.headers['content-length'], place);
+    const digest = new BodyDigest(claimedDigests(request.headers['content-digest']));
+    await watchBody(request, { ...BODY_PACE, maxBytes: Infinity }, async (signal) => {
+      const lease = await this.leases.take(session, place.index, {
+        yields: true,
+        patience: PATIENCE,
+        signal,
+      });
+      if (lease === undefined) throw uploadBusy();
+      try {
+        const source = new PassedBody(request.raw, (bytes) => {
+          lease.assertHeld();
+          digest.update(bytes);
+        });
+        const there = await this.sessions.chunk(session, place.index);
+        if (there === undefined) await this.store(session, place, source, digest, lease, signal);
+        else await compare(there.sha256, source, place, digest, signal);
+      } catch (error) {
+        throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
+      } finally {
+        await lease.release();
+      }
+    });
+  }
+
+  private async store(
+    session: UploadSession,
+    place: PartPlace,
+    source: Readable,
+    digest: BodyDigest,
+    lease: Lease,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { parts } = this.volumes.get(session.volume);
+    const ends = AbortSignal.any([signal, lease.signal]);
+    const tag = await parts.writePart(openUploadOf(session), place, source, ends);
+    reached('part-written');
+    const sha256 = checkDigest(digest, place);
+    lease.assertHeld();
+    const { index } = place;
+    if (!(await this.sessions.acknowledge(session, lease, { index, sha256, tag }))) throw uploadNotFound();
+    lease.spend();
+    reached('part-acknowledged');
+    await this.follow(session, index);
+  }
+
+  /** The replica to which the first chunk came takes the hash of what has no gap before it, while the rest is coming. */
+  private async follow(session: UploadSession, index: number): Promise<void> {
+    if (this.volumes.get(session.volume).driver !== 'fs') return;
+    const from = index === 0 ? 0 : this.digests.followedThrough(session.objectKey);
+    if (from === undefined) return;
+    const missing = await this.sessions.firstMissing(session, Math.floor(from / session.chunkSize));
+    const through = Math.min(missing * session.chunkSize, session.size);
+    if (through > from) this.digests.follow(session.volume, session.objectKey, through);
+  }
+}
+
+function placeOf(session: UploadSession, index: string): PartPlace {
+  const place = /^\d{1,5}$/.test(index) ? chunkPlaceOf(session, Number(index)) : undefined;
+  if (place !== undefined) return place;
+  const count = chunkCountOf(session);
+  const message = count === 0 ? 'a file without bytes has no chunks' : `must be from 0 to ${count - 1}`;
+  throw new Problem(validationFailed, { errors: [{ field: 'index', message }] });
+}
+
+function checkLength(contentLength: string | undefined, { index, size }: PartPlace): void {
+  if (contentLength === undefined) throw lengthRequired();
+  if (Number(contentLength) !== size) throw wrongLength(index, size);
+}
+
+function wrongLength(index: number, size: number): Problem {
+  return new Problem(validationFailed, { detail: `Chunk ${index} has ${size} bytes.` });
+}
+
+/** The same bytes again are no error; others do not take the place of those that were acknowledged. */
+async function compare(
+  sha256: Buffer,
+  source: Readable,
+  place: PartPlace,
+  digest: BodyDigest,
+  signal: AbortSignal,
+): Promise<void> {
+  await finished(addAbortSignal(signal, source).resume());
+  if (!checkDigest(digest, place).equals(sha256)) throw chunkDiffers(place.index);
+}
+
+/** @returns the SHA-256 of what has come */
+function checkDigest(digest: BodyDigest, { index, size }: PartPlace): Buffer {
+  if (digest.length !== size) throw wrongLength(index, size);
+  const { sha256, wrong } = digest.end();
+  if (wrong !== undefined)
+    throw digestMismatch(`Chunk ${index} does not have the ${wrong} of Content-Digest.`);
+  return sha256;
+}
+
+function toProblem(error: unknown): unknown {
+  if (error instanceof PartLength) return new Problem(requestTimeout, { cause: error });
+  if (error instanceof LeaseLost) return uploadBusy();
+  // Ended meanwhile, by its client or by a sweep.
+  if (error instanceof ObjectNotFound) return uploadNotFound();
+  return error instanceof VolumeFull ? insufficientStorage(error) : error;
+}
