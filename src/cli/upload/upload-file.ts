@@ -116,7 +116,7 @@ class FileUpload {
   private async begin(): Promise<UploadJson> {
     const { source, filename, progress, options } = this;
     if (this.sha256 === undefined && (options.sha256 || source.size <= CHEAP)) {
-      progress.start(`Reading ${filename}`, source.size);
+      if (source.size > CHEAP) progress.start(`Reading ${filename}`, source.size);
       this.sha256 = await source.sha256((count) => {
         progress.add(count);
       }, this.service.patience.signal);
