@@ -74,6 +74,8 @@ export function minioSpec({ dataDir, port, password, certificates }) {
         MINIO_CI_CD: '1',
         MINIO_BROWSER: 'off',
         MINIO_UPDATE: 'off',
+        // It forgets unfinished uploads after a day otherwise; ours may last for seven.
+        MINIO_API_STALE_UPLOADS_EXPIRY: '192h',
       },
       cwd: folder,
     },

@@ -11,6 +11,10 @@ import { BlobTrash1763700700000 } from './1763700700000-blob-trash.js';
 import { GrantLists1763700750000 } from './1763700750000-grant-lists.js';
 import { TokenEpochs1763700800000 } from './1763700800000-token-epochs.js';
 import { UploadSessions1763700850000 } from './1763700850000-upload-sessions.js';
+import { Sweeping1763700900000 } from './1763700900000-sweeping.js';
+import { StorageUsage1763700950000 } from './1763700950000-storage-usage.js';
+import { DetectedTypes1763700951000 } from './1763700951000-detected-types.js';
+import { InstantUploads1763701000000 } from './1763701000000-instant-uploads.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -26,4 +30,8 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   GrantLists1763700750000,
   TokenEpochs1763700800000,
   UploadSessions1763700850000,
+  Sweeping1763700900000,
+  StorageUsage1763700950000,
+  DetectedTypes1763700951000,
+  InstantUploads1763701000000,
 ];

@@ -5,11 +5,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { S3Volume } from '../../src/common/config/config.js';
 import { S3ObjectStore } from '../../src/modules/storage/drivers/s3/s3-object-store.js';
 import { S3PartStore } from '../../src/modules/storage/drivers/s3/s3-part-store.js';
+import { S3TailStore } from '../../src/modules/storage/drivers/s3/s3-tail-store.js';
 import { newObjectKey, type OpenUpload, PartMissing } from '../../src/modules/storage/index.js';
 import { type Engine, TestStore } from '../harness/object-stores.js';
 import { HAS_MINIO, HAS_VERSITYGW } from '../harness/stores.js';
 import { TcpProxy } from '../harness/tcp-proxy.js';
 import { partStoreContract } from './part-store.contract.js';
+import { tailStoreContract } from './tail-store.contract.js';
 
 const MIB = 2 ** 20;
 const PART = 5 * MIB;
@@ -45,6 +47,15 @@ describe.each(ENGINES)('%s', (engine, there) => {
         };
       });
     }
+
+    tailStoreContract(engine, async () => {
+      const volume = await server.volume('some/where/');
+      return {
+        tails: new S3TailStore(volume),
+        objects: new S3ObjectStore(volume),
+        leftovers: (key) => server.contents(volume.bucket, volume.prefix + key),
+      };
+    });
 
     describe('over a link', () => {
       let volume: S3Volume;

@@ -5,6 +5,12 @@ import { Client } from 'minio';
 import { AssumeRoleProvider } from 'minio/dist/esm/AssumeRoleProvider.mjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { S3Volume } from '../../src/common/config/config.js';
+import { S3Bucket } from '../../src/modules/storage/drivers/s3/s3-bucket.js';
+import { S3DirectParts } from '../../src/modules/storage/drivers/s3/s3-direct-parts.js';
+import { S3ObjectStore } from '../../src/modules/storage/drivers/s3/s3-object-store.js';
+import { S3PartStore } from '../../src/modules/storage/drivers/s3/s3-part-store.js';
+import { newObjectKey } from '../../src/modules/storage/index.js';
+import { s3Volume } from '../harness/s3-volume.js';
 import { PresignedUrls } from '../../src/modules/storage/drivers/s3/presigned-url.js';
 import { type Answer, send } from '../harness/http.js';
 import { CAN_FORM_CLUSTER, useMinioCluster } from '../harness/minio-cluster.js';
@@ -147,6 +153,53 @@ describe.skipIf(!CAN_FORM_CLUSTER)(`entrances of the load balancer in front of M
       });
       expect(wrong.status).toBe(400);
       expect(wrong.text).toContain('BadDigest');
+    });
+
+    it('a part from a page of another origin, for which the browser asks first', async () => {
+      const path = await part(1);
+      const page = 'https://app.example.com';
+      const asked = await send(cluster.publicUrl, path, {
+        method: 'OPTIONS',
+        headers: { Origin: page, 'Access-Control-Request-Method': 'PUT' },
+      });
+      expect(asked.status).toBe(204);
+      expect(asked.headers).toMatchObject({
+        'access-control-allow-origin': page,
+        'access-control-allow-methods': 'PUT',
+      });
+      const put = await send(cluster.publicUrl, path, {
+        method: 'PUT',
+        body: bytes,
+        headers: { Origin: page },
+      });
+      expect(put.status, put.text).toBe(200);
+      expect(put.headers['access-control-allow-origin']).toBe(page);
+    });
+
+    it('a part that is signed by credentials for that object alone', async () => {
+      const volume: S3Volume = s3Volume({
+        endpoint: cluster.internalUrl,
+        publicEndpoint: cluster.publicUrl,
+        bucket: BUCKET,
+        accessKey: cluster.accessKey,
+        secretKey: cluster.secretKey,
+      });
+      const bucket = new S3Bucket(volume);
+      await bucket.setUp();
+      const key = newObjectKey('1');
+      const parts = new S3PartStore(volume);
+      const upload = { key, size: bytes.length, handle: await parts.begin(key, bytes.length) };
+      const direct = new S3DirectParts(bucket);
+      const { urls } = await direct.presign(upload, [{ index: 0, offset: 0, size: bytes.length }]);
+      const { pathname, search } = new URL(urls[0] ?? '');
+      expect(search).toContain('X-Amz-Security-Token');
+      const put = await send(cluster.publicUrl, pathname + search, { method: 'PUT', body: bytes });
+      expect(put.status, put.text).toBe(200);
+      await parts.complete(
+        upload,
+        (await direct.list(upload)).map(({ tag }) => tag),
+      );
+      expect(await new S3ObjectStore(volume).size(key)).toBe(bytes.length);
     });
 
     it('what is signed wrongly, expired or for another object, which MinIO refuses', async () => {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { type FileJson, multipart } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
 import { memoryOf } from '../harness/processes.js';
+import { beginUpload, type UploadJson } from '../harness/uploads.js';
 import { HAS_MINIO } from '../harness/stores.js';
 
 const MIB = 2 ** 20;
@@ -17,6 +18,10 @@ const PACE = 8 * MIB;
 /** MiB over idle: of downloads a few pieces each, of uploads a part each and a few more. */
 const DOWNLOAD_BOUND = 64;
 const UPLOAD_BOUND = CLIENTS * 8 + 96;
+/** Chunks pass through, whatever their size. */
+const CHUNKS = 16;
+const CHUNK = 64 * MIB;
+const CHUNK_BOUND = 64;
 
 describe.skipIf(!HAS_MINIO)(`${CLIENTS} clients at once and an S3 volume (stream)`, () => {
   const own = useOwnStack({ DEFAULT_VOLUME: 's3', S3_DELIVERY: 'stream' }, { s3: true });
@@ -62,6 +67,18 @@ describe.skipIf(!HAS_MINIO)(`${CLIENTS} clients at once and an S3 volume (stream
     return received;
   };
 
+  /** One chunk, of which the client has a piece at a time. */
+  const sendChunk = async ({ uploadId }: UploadJson, mark: number): Promise<void> => {
+    const piece = Buffer.alloc(MIB, mark);
+    const answer = await own.admin.send(`/api/v1/uploads/${uploadId}/chunks/0`, {
+      method: 'PUT',
+      body: Readable.from(Array.from({ length: CHUNK / MIB }, () => piece)),
+      headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': CHUNK },
+      timeout: 120_000,
+    });
+    expect(answer.status, answer.text).toBe(204);
+  };
+
   /** MiB by which memory grows at most while `work` is done. */
   const growthDuring = async (work: () => Promise<unknown>): Promise<number> => {
     const pid = own.stack.app?.pid ?? 0;
@@ -98,4 +115,22 @@ describe.skipIf(!HAS_MINIO)(`${CLIENTS} clients at once and an S3 volume (stream
       expect(uploading).toBeLessThan(UPLOAD_BOUND);
     },
   );
+
+  it(`${CHUNKS} chunks of 64 MiB at once pass through`, { timeout: 300_000 }, async () => {
+    const uploads: UploadJson[] = [];
+    while (uploads.length <= CHUNKS) {
+      uploads.push(await beginUpload(own.admin, { size: CHUNK + 1, chunkSize: CHUNK }));
+    }
+    const [first, ...others] = uploads;
+    if (first) await sendChunk(first, 0);
+    const since = performance.now();
+    const growth = await growthDuring(() =>
+      Promise.all(others.map((upload, at) => sendChunk(upload, at + 1))),
+    );
+    const seconds = (performance.now() - since) / 1_000;
+    process.stdout.write(
+      `memory (S3): +${growth.toFixed(0)} MiB with ${CHUNKS} chunks, ${seconds.toFixed(0)} s\n`,
+    );
+    expect(growth).toBeLessThan(CHUNK_BOUND);
+  });
 });

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,7 @@ import { Buckets } from '../../src/modules/storage/buckets.js';
 import { newObjectKey, ObjectCredentials } from '../../src/modules/storage/index.js';
 import { S3Bucket } from '../../src/modules/storage/drivers/s3/s3-bucket.js';
 import { findGoTool } from '../../scripts/bootstrap/go-tools.mjs';
+import { send } from '../harness/http.js';
 import { useMinio } from '../harness/own-minio.js';
 import { askAnonymously, ownerOf, s3Volume } from '../harness/s3-volume.js';
 import { HAS_MINIO, HAS_VERSITYGW } from '../harness/stores.js';
@@ -58,7 +60,7 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     expect(report).toMatchObject({
       created: true,
       public: false,
-      abilities: { sts: true, notifications: true, conditionalWrites: true },
+      abilities: { sts: true, notifications: true, conditionalWrites: true, directUploads: true },
     });
     expect(await askAnonymously(missing, '')).toBe(403);
     expect(await askAnonymously(missing, '.write-probe')).toBe(403);
@@ -69,7 +71,12 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     const missing = volume();
     const reports = await Promise.all(Array.from({ length: 6 }, () => new S3Bucket(missing).setUp()));
     for (const { abilities } of reports) {
-      expect(abilities).toEqual({ sts: true, notifications: true, conditionalWrites: true });
+      expect(abilities).toEqual({
+        sts: true,
+        notifications: true,
+        conditionalWrites: true,
+        directUploads: true,
+      });
     }
   });
 
@@ -78,6 +85,14 @@ describe.skipIf(!HAS_MINIO)('a bucket on MinIO', () => {
     expect(remarks).toEqual([
       expect.stringMatching(/takes no rule for unfinished uploads \(InvalidArgument\)/),
     ]);
+  });
+
+  it('says that MinIO has its CORS origins elsewhere, where there are any', async () => {
+    const { remarks, abilities } = await new S3Bucket(volume(), ['https://app.example.com']).setUp();
+    expect(remarks).toContainEqual(
+      expect.stringMatching(/takes no CORS rules \(NotImplemented\).*MINIO_API_CORS_ALLOW_ORIGIN/),
+    );
+    expect(abilities.directUploads).toBe(true);
   });
 
   describe('that everybody may read', () => {
@@ -257,14 +272,62 @@ describe.skipIf(!HAS_VERSITYGW)('a bucket on another engine (versitygw)', () => 
     expect(report).toMatchObject({
       created: true,
       public: false,
-      abilities: { sts: false, notifications: false, conditionalWrites: true },
+      abilities: { sts: false, notifications: false, conditionalWrites: true, directUploads: true },
       remarks: [expect.stringMatching(/takes no rule for unfinished uploads \(NotImplemented\)/)],
     });
   });
 
+  it('lets pages of some origins send parts, and nobody else; other rules stay', async () => {
+    const of = volume();
+    const [page, other, stranger] = [
+      'https://app.example.com',
+      'https://b.example.com',
+      'https://evil.example.com',
+    ];
+    /** What a browser is told before it sends a part from a page of that origin. */
+    const preflight = async (origin: string, method = 'PUT') => {
+      const headers = { Origin: origin, 'Access-Control-Request-Method': method };
+      const answer = await send(of.endpoint, `/${of.bucket}/1/ab/c?partNumber=1`, {
+        method: 'OPTIONS',
+        headers,
+      });
+      return answer.headers['access-control-allow-origin'];
+    };
+    const rules = async () =>
+      (await ownerOf(of).ask({ method: 'GET', query: 'cors=', expect: [200] })).body.match(/<CORSRule>/g);
+
+    expect((await new S3Bucket(of, [page]).setUp()).remarks).toHaveLength(1);
+    expect(await preflight(page)).toBe(page);
+    expect(await preflight(page, 'DELETE')).toBeUndefined();
+    expect(await preflight(stranger)).toBeUndefined();
+
+    const foreign = `<CORSRule><AllowedOrigin>${stranger}</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule>`;
+    const body = `<CORSConfiguration>${foreign}</CORSConfiguration>`;
+    const md5 = createHash('md5').update(body).digest('base64');
+    await ownerOf(of).ask({
+      method: 'PUT',
+      query: 'cors=',
+      body,
+      headers: { 'Content-MD5': md5 },
+      expect: [200],
+    });
+    for (const origins of [[page], [page, other], [page, other], [other]]) {
+      await new S3Bucket(of, origins).setUp();
+      expect(await rules()).toHaveLength(2);
+    }
+    expect(await preflight(other)).toBe(other);
+    expect(await preflight(page)).toBeUndefined();
+    expect(await preflight(stranger, 'GET')).toBe(stranger);
+    await new S3Bucket(of, []).setUp();
+    expect(await preflight(other)).toBe(other);
+  });
+
   it('gives no credentials, and that is known without asking it', async () => {
     const of = volume();
-    const buckets = new Buckets({ volumes: [of], defaultVolume: of.name, blobTrashDays: 30 });
+    const buckets = new Buckets(
+      { volumes: [of], defaultVolume: of.name, blobTrashDays: 30 },
+      { corsOrigins: [] },
+    );
     await buckets.get(of.name)?.setUp();
     const request = {
       objects: [{ volume: of.name, key: newObjectKey('1') }],
@@ -409,7 +472,12 @@ describe('an endpoint that is no S3 store', () => {
         else response.writeHead(404).end('<Error><Code>NoSuchThing</Code></Error>');
       });
       const { abilities } = await new S3Bucket(s3Volume({ endpoint })).setUp();
-      expect(abilities).toEqual({ sts: false, notifications: false, conditionalWrites: false });
+      expect(abilities).toEqual({
+        sts: false,
+        notifications: false,
+        conditionalWrites: false,
+        directUploads: false,
+      });
     }
   });
 });

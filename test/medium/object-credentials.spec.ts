@@ -11,7 +11,7 @@ describe.skipIf(!HAS_MINIO)('credentials of a store', () => {
 
   const issue = (volume: S3Volume, files = 1) =>
     new ObjectCredentials(
-      new Buckets({ volumes: [volume], defaultVolume: volume.name, blobTrashDays: 30 }),
+      new Buckets({ volumes: [volume], defaultVolume: volume.name, blobTrashDays: 30 }, { corsOrigins: [] }),
     ).issue({
       objects: Array.from({ length: files }, () => ({ volume: volume.name, key: newObjectKey('1') })),
       ttl: 900,

@@ -81,7 +81,7 @@ describe('the pace of one transfer', () => {
       env: { S3_DELIVERY: 'accel-s3', LOG_LEVEL: 'silent', TRUSTED_PROXIES: '127.0.0.1' },
     });
     const config = loadConfig(stack.env);
-    const buckets = new Buckets(config.storage);
+    const buckets = new Buckets(config.storage, config.http);
     for (const bucket of buckets.all()) await bucket.setUp();
     volumes = new Volumes(config.storage, buckets);
     for (const name of volumes.names)

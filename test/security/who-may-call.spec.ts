@@ -249,6 +249,14 @@ const TABLE: readonly Row[] = [
     statuses: onlyOwner(201),
   },
   {
+    route: 'post /api/v1/uploads/{id}/proof',
+    scope: 'upload',
+    object: upload,
+    // Nothing is to be proven: who may, hears that.
+    request: () => json({ digest: 'ab'.repeat(32) }),
+    statuses: onlyOwner(422),
+  },
+  {
     route: 'delete /api/v1/uploads/{id}',
     scope: 'upload',
     object: upload,
@@ -300,6 +308,11 @@ const TABLE: readonly Row[] = [
     // Its file is not in a bucket: who may have it gets 422 for that.
     request: async (world) => json({ fileIds: [await file(world)] }),
     statuses: ofOwner(422),
+  },
+  {
+    route: 'post /api/v1/storage/sweep',
+    request: () => json({ dryRun: true }),
+    statuses: people(403, { operator: 200 }),
   },
   {
     route: 'post /api/v1/files/{id}/verify',

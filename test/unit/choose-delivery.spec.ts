@@ -1,7 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { LocalObjectStore } from '../../src/modules/storage/drivers/local-object-store.js';
-import { LocalPartStore } from '../../src/modules/storage/drivers/local-part-store.js';
-import { LocalVolume } from '../../src/modules/storage/drivers/local-volume.js';
 import type { S3Volume } from '../../src/common/config/config.js';
 import {
   chooseDelivery,
@@ -41,14 +38,14 @@ const BUCKET: S3Volume = {
 
 function chooseS3(request: DeliveryRequest, delivery: S3Volume['delivery'], limits?: DeliveryLimits) {
   const config = { volumes: [{ ...BUCKET, delivery }], defaultVolume: 's3', blobTrashDays: 30 };
-  const { default: volume } = new Volumes(config, new Buckets(config));
+  const { default: volume } = new Volumes(config, new Buckets(config, { corsOrigins: [] }));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 
 function choose(request: DeliveryRequest, delivery: 'accel' | 'stream' = 'accel', limits?: DeliveryLimits) {
-  const folder = new LocalVolume('/nowhere');
-  const store = new LocalObjectStore(folder);
-  const volume = { driver: 'fs', name: 'local', delivery, store, parts: new LocalPartStore(folder) } as const;
+  const local = { name: 'local', driver: 'fs', root: '/nowhere', delivery } as const;
+  const config = { volumes: [local], defaultVolume: 'local', blobTrashDays: 30 };
+  const { default: volume } = new Volumes(config, new Buckets(config, { corsOrigins: [] }));
   return chooseDelivery(request, REPRESENTATION, { volume, key: KEY }, limits);
 }
 

@@ -4,7 +4,10 @@ import {
   completion,
   errorOf,
   incompleteUploads,
+  listedParts,
+  nextPartMarker,
   uploadIdOf,
+  uploadsPage,
 } from '../../src/modules/storage/drivers/s3/s3-documents.js';
 import { refusal, StoreAway } from '../../src/modules/storage/drivers/s3/store-problems.js';
 
@@ -42,12 +45,49 @@ describe('documents of S3', () => {
     expect(completedTag(xml)).toBe(tag);
   });
 
+  it('reads a page of unfinished uploads, and where the next one begins', () => {
+    const one =
+      '<Upload><Key>a/b</Key><UploadId>1</UploadId><Initiated>2026-11-21T10:00:00.000Z</Initiated></Upload>';
+    const page = (more: string) =>
+      `<ListMultipartUploadsResult ${NAMESPACE}>${more}${one}</ListMultipartUploadsResult>`;
+    const uploads = [{ name: 'a/b', id: '1', initiated: new Date('2026-11-21T10:00:00Z') }];
+    const next = '<NextKeyMarker>a&amp;b</NextKeyMarker><NextUploadIdMarker>1</NextUploadIdMarker>';
+    expect(uploadsPage(page(`<IsTruncated>true</IsTruncated>${next}`))).toEqual({
+      uploads,
+      next: 'a&b',
+    });
+    expect(uploadsPage(page(`<IsTruncated>false</IsTruncated>${next}`))).toEqual({
+      uploads,
+      next: undefined,
+    });
+    // It would begin anew for ever.
+    expect(
+      uploadsPage(page('<IsTruncated>true</IsTruncated><NextKeyMarker></NextKeyMarker>')).next,
+    ).toBeUndefined();
+    expect(uploadsPage('<html>hello</html>')).toEqual({ uploads: [], next: undefined });
+  });
+
   it('lists the uploads of a key, and of no other that begins alike', () => {
     const upload = (key: string, id: string) =>
       `<Upload><Key>${key}</Key><UploadId>${id}</UploadId></Upload>`;
     const xml = `<ListMultipartUploadsResult ${NAMESPACE}><UploadIdMarker></UploadIdMarker>${upload('a/b', '1')}${upload('a/bc', '2')}${upload('a/b', '3')}</ListMultipartUploadsResult>`;
     expect(incompleteUploads(xml, 'a/b')).toEqual(['1', '3']);
     expect(incompleteUploads('', 'a/b')).toEqual([]);
+  });
+
+  it('the parts of an upload, and where the next page begins', () => {
+    const xml = (truncated: boolean) =>
+      `<ns:ListPartsResult><ns:NextPartNumberMarker>3</ns:NextPartNumberMarker><ns:IsTruncated>${String(truncated)}</ns:IsTruncated>` +
+      '<ns:Part><ns:PartNumber>1</ns:PartNumber><ns:ETag>&quot;a&#34;</ns:ETag><ns:Size>5</ns:Size></ns:Part>' +
+      '<ns:Part>\n<ns:PartNumber>3</ns:PartNumber><ns:Size>6</ns:Size></ns:Part></ns:ListPartsResult>';
+    expect(listedParts(xml(false))).toEqual([
+      { index: 0, size: 5, tag: '"a"' },
+      { index: 2, size: 6, tag: '' },
+    ]);
+    expect(listedParts('')).toEqual([]);
+    expect(nextPartMarker(xml(true))).toBe('3');
+    expect(nextPartMarker(xml(false))).toBeUndefined();
+    expect(nextPartMarker('')).toBeUndefined();
   });
 
   it('names the parts in order', () => {

@@ -1,3 +1,4 @@
+export * from './alone.js';
 export * from './conditions.js';
 export * from './database-problem.js';
 export * from './data-source-options.js';

@@ -16,6 +16,8 @@ export class VolumeAbilitiesDto {
   notifications!: boolean;
   /** The store itself refuses to replace an object. */
   conditionalWrites!: boolean;
+  /** Clients may send the parts of an upload to the store themselves. */
+  directUploads!: boolean;
 }
 
 export class VolumeHealthDto {

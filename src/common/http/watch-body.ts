@@ -46,6 +46,8 @@ export async function watchBody<T>(
       reject(abort.signal.reason as Problem);
     });
   });
+  // Gone while something else was waited for.
+  if (raw.destroyed) closed();
   try {
     return await Promise.race([work(abort.signal), broken]);
   } finally {

@@ -7,6 +7,7 @@ import { RateLimitGuard, ThrottleSubject, ThrottlingModule } from '../../common/
 import { CurrentLimits } from './accounts/current-limits.js';
 import { LimitedUsers } from './accounts/limited-users.js';
 import { ManagedUsers } from './accounts/managed-users.js';
+import { StorageUsage } from './accounts/storage-usage.js';
 import { Tenant } from './accounts/tenant.entity.js';
 import { TenantsController } from './accounts/tenants.controller.js';
 import { TenantsService } from './accounts/tenants.service.js';
@@ -63,6 +64,7 @@ const accounts = [
   CurrentLimits,
   LimitedUsers,
   ManagedUsers,
+  StorageUsage,
   TenantsService,
   Turns,
   UsersRepository,

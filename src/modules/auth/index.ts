@@ -3,6 +3,8 @@ export { ensureFirstAccount, FirstAccountError } from './accounts/first-account.
 export { isLimited, LimitedUsers } from './accounts/limited-users.js';
 export { Tenant } from './accounts/tenant.entity.js';
 export { User } from './accounts/user.entity.js';
+export { userQuota } from './accounts/user-quota.js';
+export type { UserLimits } from './accounts/user-limits.js';
 export { UserTokens } from './accounts/user-tokens.js';
 export { AuditTrail } from './audit/audit-trail.js';
 export { CountedAudit } from './audit/counted-audit.js';

@@ -1,4 +1,4 @@
-import { Problem, type ProblemKind } from '../../common/problems/index.js';
+import { payloadTooLarge, Problem, type ProblemKind } from '../../common/problems/index.js';
 
 const fileNotFoundKind: ProblemKind = {
   code: 'file-not-found',
@@ -15,6 +15,22 @@ const tooManyGrantsKind: ProblemKind = {
   code: 'too-many-grants',
   status: 409,
   title: 'The file has as many grants as it may have',
+};
+
+const contentTypeNotAllowedKind: ProblemKind = {
+  code: 'content-type-not-allowed',
+  status: 415,
+  title: 'Files of this type may not be uploaded',
+};
+const tooManyUploadsKind: ProblemKind = {
+  code: 'too-many-uploads',
+  status: 429,
+  title: 'Too many uploads are unfinished',
+};
+const quotaExceededKind: ProblemKind = {
+  code: 'quota-exceeded',
+  status: 507,
+  title: 'The file is more than the quota leaves',
 };
 
 /** Also for a file that the caller may not see: its existence is not told. */
@@ -35,5 +51,30 @@ export function grantNotFound(): Problem {
 export function tooManyGrants(fileId: string, most: number): Problem {
   return new Problem(tooManyGrantsKind, {
     detail: `A file may have ${most} grants: file ${fileId} would have more. Revoke some, or grant to a role.`,
+  });
+}
+
+/** @param detail which type, and who says so */
+export function contentTypeNotAllowed(detail: string): Problem {
+  return new Problem(contentTypeNotAllowedKind, { detail });
+}
+
+/** @param detail whose quota it is, and what is left of it */
+export function quotaExceeded(detail: string): Problem {
+  return new Problem(quotaExceededKind, { detail });
+}
+
+/** Seconds after which who was refused may ask again: uploads take a while. */
+const RETRY_AFTER = 30;
+
+/** @param detail of which there are too many */
+export function tooManyUploads(detail: string): Problem {
+  return new Problem(tooManyUploadsKind, { detail, headers: { 'Retry-After': String(RETRY_AFTER) } });
+}
+
+/** For what would be too much even if nothing else were uploaded. @param most bytes */
+export function tooLargeInParts(most: number): Problem {
+  return new Problem(payloadTooLarge, {
+    detail: `Unfinished uploads of one user may have ${most} bytes together.`,
   });
 }

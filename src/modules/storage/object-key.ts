@@ -12,8 +12,13 @@ export function newObjectKey(tenantId: string): ObjectKey {
   return objectKey(`${tenantId}/${random.slice(0, 2)}/${random.slice(2)}`);
 }
 
+/** Whether the text may have been made by `newObjectKey`. */
+export function isObjectKey(text: string): text is ObjectKey {
+  return FORM.test(text);
+}
+
 /** @throws TypeError for a text that was not made by `newObjectKey` */
 export function objectKey(text: string): ObjectKey {
-  if (!FORM.test(text)) throw new TypeError('not an object key');
-  return text as ObjectKey;
+  if (!isObjectKey(text)) throw new TypeError('not an object key');
+  return text;
 }

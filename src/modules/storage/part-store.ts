@@ -17,6 +17,11 @@ export interface PartPlace {
   /** Of its first byte. */
   readonly offset: number;
   readonly size: number;
+  /**
+   * Unique; given when somebody who was to write the part before may not know that it is no longer his, and write late. The part is
+   * then kept where he cannot reach it.
+   */
+  readonly apart?: string;
 }
 
 /** Objects that come in parts, without being copied when they are whole. `ObjectStore.remove` gives one up, at any time. */

@@ -20,6 +20,11 @@ const credentialsUnavailableKind: ProblemKind = {
   status: 422,
   title: 'No credentials of the store can be given for these files',
 };
+const directUploadUnavailableKind: ProblemKind = {
+  code: 'direct-upload-unavailable',
+  status: 422,
+  title: 'The file cannot be sent to the store directly',
+};
 const notDeliverableKind: ProblemKind = {
   code: 'not-deliverable',
   status: 422,
@@ -55,4 +60,9 @@ export function credentialsUnavailable(detail: string, cause?: unknown): Problem
 /** @param detail which limit does not go together with what */
 export function notDeliverable(detail: string): Problem {
   return new Problem(notDeliverableKind, { detail });
+}
+
+/** @param detail why not, and what to do instead */
+export function directUploadUnavailable(detail: string): Problem {
+  return new Problem(directUploadUnavailableKind, { detail });
 }

@@ -6,14 +6,21 @@ import {
   type VolumeConfig,
 } from '../../common/config/config.js';
 import { Buckets } from './buckets.js';
+import type { DirectParts } from './direct-parts.js';
+import { LocalLeftovers } from './drivers/local-leftovers.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
 import { LocalPartStore } from './drivers/local-part-store.js';
 import { LocalVolume } from './drivers/local-volume.js';
 import { PresignedUrls } from './drivers/s3/presigned-url.js';
+import { S3DirectParts } from './drivers/s3/s3-direct-parts.js';
+import { S3Leftovers } from './drivers/s3/s3-leftovers.js';
 import { S3ObjectStore } from './drivers/s3/s3-object-store.js';
+import type { Leftovers } from './leftovers.js';
 import { S3PartStore } from './drivers/s3/s3-part-store.js';
+import { S3TailStore } from './drivers/s3/s3-tail-store.js';
 import type { ObjectStore } from './object-store.js';
 import type { PartStore } from './part-store.js';
+import type { TailStore } from './tail-store.js';
 
 /** A named place for blobs. */
 export type Volume = FileVolume | BucketVolume;
@@ -23,6 +30,7 @@ export interface FileVolume {
   readonly driver: 'fs';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly parts: PartStore;
   readonly delivery: FsVolume['delivery'];
 }
@@ -32,7 +40,12 @@ export interface BucketVolume {
   readonly driver: 's3';
   readonly name: string;
   readonly store: ObjectStore;
+  readonly leftovers: Leftovers;
   readonly parts: PartStore;
+  /** Of parts that are not whole yet. */
+  readonly tails: TailStore;
+  /** Parts that clients send to the store themselves. */
+  readonly direct: DirectParts;
   readonly delivery: S3Volume['delivery'];
   /** For clients, at the store's public origin. */
   readonly publicUrls: PresignedUrls;
@@ -80,17 +93,22 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
       driver: 'fs',
       name,
       delivery: volume.delivery,
+      leftovers: new LocalLeftovers(volume.root),
       store: new LocalObjectStore(folder),
       parts: new LocalPartStore(folder),
     };
   }
-  const conditionalWrites = () => buckets.get(name)?.report?.abilities.conditionalWrites;
+  const bucket = buckets.of(volume);
+  const conditionalWrites = () => bucket.report?.abilities.conditionalWrites;
   return {
     driver: 's3',
     name,
     delivery: volume.delivery,
+    leftovers: new S3Leftovers(volume),
     store: new S3ObjectStore(volume, conditionalWrites),
     parts: new S3PartStore(volume, conditionalWrites),
+    tails: new S3TailStore(volume),
+    direct: new S3DirectParts(bucket),
     publicUrls: new PresignedUrls(volume, { origin: volume.publicEndpoint, ttl: volume.urlTtl }),
     proxyUrls: new PresignedUrls(volume, { origin: volume.endpoint, ttl: PROXY_URL_TTL }),
   };

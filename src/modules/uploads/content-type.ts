@@ -1,9 +1,8 @@
-import { MEDIA_TYPE } from '../file-meta/index.js';
+import { mediaTypeOf } from './limits/media-type-of.js';
 
 const UNKNOWN = 'application/octet-stream';
 
 /** The media type that an uploaded file is kept with; one that cannot be read is the unknown type. */
 export function storedContentType(sent: string | undefined): string {
-  const type = (sent ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  return MEDIA_TYPE.test(type) ? type : UNKNOWN;
+  return mediaTypeOf(sent) ?? UNKNOWN;
 }

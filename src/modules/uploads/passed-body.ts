@@ -9,15 +9,27 @@ import { countDead } from '../storage/index.js';
 export class PassedBody extends Readable {
   /**
    * @param look at each piece, before it is passed on; what it throws ends the stream
+   * @param mayPass asked when a piece is taken, which may be long after it came: a process can stand still in between; what it throws ends the stream
    */
   constructor(
     private readonly request: IncomingMessage,
     private readonly look: (bytes: Buffer) => void,
+    private readonly mayPass: () => void = () => undefined,
   ) {
     super();
     request.on('data', this.passOn);
     request.once('end', this.finish);
     request.pause();
+  }
+
+  override read(size?: number): unknown {
+    try {
+      this.mayPass();
+    } catch (error) {
+      this.destroy(error as Error);
+      return null;
+    }
+    return super.read(size);
   }
 
   override _read(): void {

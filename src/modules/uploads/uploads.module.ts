@@ -6,11 +6,16 @@ import { AbortUpload } from './sessions/abort-upload.js';
 import { CompleteUpload } from './sessions/complete-upload.js';
 import { CreateUpload } from './sessions/create-upload.js';
 import { FindUpload } from './sessions/find-upload.js';
+import { SweepSessions } from './sessions/sweep-sessions.js';
 import { UploadLeases } from './sessions/upload-leases.js';
 import { UploadSessionsController } from './sessions/upload-sessions.controller.js';
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
 import { UploadView } from './sessions/upload-view.js';
 import { WriteChunk } from './sessions/write-chunk.js';
+import { ChallengesRepository } from './instant/challenges.repository.js';
+import { InstantUpload } from './instant/instant-upload.js';
+import { ProvePossession } from './instant/prove-possession.js';
+import { TypeDetection } from './limits/type-detection.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
@@ -18,9 +23,14 @@ import { UploadsController } from './uploads.controller.js';
   controllers: [UploadsController, UploadSessionsController],
   providers: [
     AbortUpload,
+    ChallengesRepository,
     CompleteUpload,
     CreateUpload,
     FindUpload,
+    InstantUpload,
+    ProvePossession,
+    SweepSessions,
+    TypeDetection,
     UploadFormService,
     UploadLeases,
     UploadSessionsRepository,

@@ -4,6 +4,7 @@ import {
   unsupportedMediaType,
   validationFailed,
 } from '../../common/problems/index.js';
+import { contentTypeNotAllowed } from '../file-meta/index.js';
 
 const uploadNotFoundKind: ProblemKind = {
   code: 'upload-not-found',
@@ -34,6 +35,11 @@ const digestMismatchKind: ProblemKind = {
   code: 'digest-mismatch',
   status: 422,
   title: 'The bytes are not those that were announced',
+};
+const proofRefusedKind: ProblemKind = {
+  code: 'proof-refused',
+  status: 422,
+  title: 'The content has not been proven',
 };
 const lengthRequiredKind: ProblemKind = {
   code: 'length-required',
@@ -78,9 +84,16 @@ export function digestMismatch(detail: string): Problem {
   return new Problem(digestMismatchKind, { detail });
 }
 
+/** @param detail why; the upload goes on in any case */
+export function proofRefused(detail: string): Problem {
+  return new Problem(proofRefusedKind, { detail: `${detail} Send the bytes.` });
+}
+
 /** A session that failed for what its bytes are, also when it is asked again. */
 export function uploadFailed(failure: string): Problem {
   if (failure === digestMismatchKind.code) return wholeMismatch();
+  if (failure === contentTypeNotAllowed('').kind.code)
+    return contentTypeNotAllowed('The content of the upload is of a type that is not taken here.');
   return new Problem(uploadExpiredKind, { detail: `The upload has failed (${failure}). Begin a new one.` });
 }
 

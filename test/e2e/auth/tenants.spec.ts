@@ -45,6 +45,8 @@ describe('tenants', () => {
         slug,
         suspended: false,
         quotaBytes: 2 ** 40,
+        usedBytes: 0,
+        reservedBytes: 0,
         createdAt: expect.stringMatching(/Z$/) as unknown,
       });
       expect(answer.headers.location).toBe(pathOf(tenant.id));

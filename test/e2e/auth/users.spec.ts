@@ -447,6 +447,9 @@ describe('users', () => {
         ],
         [{ userRate: null, transferRate: null }, { maxConcurrentDownloads: 1_000_000 }],
         [{ maxConcurrentDownloads: null }, {}],
+        [{ quotaBytes: 0 }, { quotaBytes: 0 }],
+        [{ quotaBytes: Number.MAX_SAFE_INTEGER }, { quotaBytes: Number.MAX_SAFE_INTEGER }],
+        [{ quotaBytes: null }, {}],
       ];
       for (const [limits, expected] of steps) {
         const answer = await change(world.admin, id, { limits });
@@ -492,6 +495,11 @@ describe('users', () => {
       ['a rate that is too fast', { limits: { userRate: 2 ** 40 + 1 } }, ['limits.userRate']],
       ['a rate that is an array', { limits: { userRate: [2_048] } }, ['limits.userRate']],
       ['a rate that is an object', { limits: { userRate: {} } }, ['limits.userRate']],
+      ['a negative quota', { limits: { quotaBytes: -1 } }, ['limits.quotaBytes']],
+      ['half a byte', { limits: { quotaBytes: 0.5 } }, ['limits.quotaBytes']],
+      ['a quota beyond what is counted exactly', { limits: { quotaBytes: 2 ** 53 } }, ['limits.quotaBytes']],
+      ['a quota that is a text', { limits: { quotaBytes: '1024' } }, ['limits.quotaBytes']],
+      ['a quota that is an array', { limits: { quotaBytes: [1_024] } }, ['limits.quotaBytes']],
       ['another address', { email: 'b@example.com' }, ['email']],
       ['another tenant', { tenant: '1' }, ['tenant']],
       ['another id', { id: '1' }, ['id']],

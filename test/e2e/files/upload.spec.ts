@@ -31,7 +31,8 @@ describe('POST /api/v1/files', () => {
   };
 
   it('201: the file, where it is, and what is kept about it', async () => {
-    const bytes = randomBytes(70_000);
+    // Looks like nothing that begins with a number of its own.
+    const bytes = randomBytes(70_000).fill('text', 0, 64);
     const answer = await world.owner.sendForm([
       { name: 'visibility', value: 'tenant' },
       { name: 'file', value: bytes, filename: 'C:\\docs\\отчёт.PDF', type: 'Application/PDF; x=y' },
@@ -45,6 +46,7 @@ describe('POST /api/v1/files', () => {
       size: 70_000,
       sha256,
       contentType: 'application/pdf',
+      detectedType: null,
       visibility: 'tenant',
       ownerId: world.ownerAccount.id,
       createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown,

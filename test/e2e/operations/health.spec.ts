@@ -53,7 +53,7 @@ describe('GET /health', () => {
         driver: 's3',
         delivery: expect.any(String) as string,
         reachable: true,
-        abilities: { sts: true, notifications: true, conditionalWrites: true },
+        abilities: { sts: true, notifications: true, conditionalWrites: true, directUploads: true },
         remarks: [expect.stringContaining('unfinished uploads') as string],
       });
     });

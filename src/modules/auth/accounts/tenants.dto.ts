@@ -88,6 +88,12 @@ export class TenantDto {
   /** Bytes; null: no limit. */
   @ApiProperty({ type: 'integer', format: 'int64', nullable: true })
   quotaBytes!: number | null;
+  /** Bytes of its files. */
+  @ApiProperty({ type: 'integer', format: 'int64' })
+  usedBytes!: number;
+  /** Bytes that its unfinished uploads will have; they count for the quota, too. */
+  @ApiProperty({ type: 'integer', format: 'int64' })
+  reservedBytes!: number;
   createdAt!: Date;
 }
 

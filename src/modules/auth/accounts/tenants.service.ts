@@ -17,10 +17,19 @@ import type {
   TenantPageDto,
 } from './tenants.dto.js';
 
-const COLUMNS = `id, name, slug, suspended_at IS NOT NULL AS suspended, quota_bytes AS "quotaBytes", created_at AS "createdAt"`;
+/** A column of the tenant's account. That of a tenant which is just being made is not to be seen yet. */
+const usage = (column: string): string =>
+  `coalesce((SELECT s.${column} FROM storage_usage s WHERE s.tenant_id = tenants.id AND s.owner_id IS NULL), 0)`;
+
+const COLUMNS = `id, name, slug, suspended_at IS NOT NULL AS suspended, quota_bytes AS "quotaBytes",
+  ${usage('used_bytes')} AS "usedBytes", ${usage('reserved_bytes')} AS "reservedBytes", created_at AS "createdAt"`;
 
 /** As the driver gives it: BIGINT is a text. */
-type Row = Omit<TenantDto, 'quotaBytes'> & { quotaBytes: string | null };
+type Row = Omit<TenantDto, 'quotaBytes' | 'usedBytes' | 'reservedBytes'> & {
+  quotaBytes: string | null;
+  usedBytes: string;
+  reservedBytes: string;
+};
 
 /** The companies of the installation; for operators. */
 @Injectable()
@@ -123,5 +132,10 @@ export class TenantsService {
 }
 
 function toDto(row: Row): TenantDto {
-  return { ...row, quotaBytes: row.quotaBytes === null ? null : Number(row.quotaBytes) };
+  return {
+    ...row,
+    quotaBytes: row.quotaBytes === null ? null : Number(row.quotaBytes),
+    usedBytes: Number(row.usedBytes),
+    reservedBytes: Number(row.reservedBytes),
+  };
 }

@@ -8,6 +8,8 @@ export interface UserLimits {
   readonly transferRate?: number;
   /** Bytes per second of all transfers together. */
   readonly userRate?: number;
+  /** Bytes that the user's files may have together. */
+  readonly quotaBytes?: number;
 }
 
 const MAX_CONCURRENT = 1_000_000;
@@ -43,6 +45,21 @@ export class UserLimitsDto {
   @Min(MIN_RATE)
   @Max(MAX_RATE)
   userRate?: number | null;
+
+  /** Bytes that the user's files may have together; 0: nothing may be uploaded. */
+  @ApiProperty({
+    type: 'integer',
+    format: 'int64',
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    nullable: true,
+    required: false,
+  })
+  @ValidateIf(given)
+  @IsInt()
+  @Min(0)
+  @Max(Number.MAX_SAFE_INTEGER)
+  quotaBytes?: number | null;
 }
 
 export function changeLimits(limits: UserLimits, change: UserLimitsDto): UserLimits {

@@ -17,6 +17,7 @@ export const AUDIT_ACTIONS = [
   'tenant.create',
   'tenant.change',
   'storage.credentials',
+  'storage.sweep',
   'grant.create',
   'grant.revoke',
   'token.mint',

@@ -2,6 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiProblems, IgnoreCredentials } from '../../../common/http/index.js';
 import { RateLimit } from '../../../common/throttling/index.js';
+import { StorageUsage } from '../accounts/storage-usage.js';
 import { type Actor, Acting, type Origin, RequestOrigin } from '../principals/actor.js';
 import { CallingUser } from '../principals/caller.decorator.js';
 import type { UserPrincipal } from '../principals/principal.js';
@@ -15,6 +16,7 @@ export class LoginController {
   constructor(
     private readonly logins: LoginService,
     private readonly passwords: PasswordsService,
+    private readonly usage: StorageUsage,
   ) {}
 
   /** Opens a session. The access token is short-lived and dies with the session; the refresh token gives the next one. */
@@ -74,7 +76,8 @@ export class LoginController {
   @ApiOperation({ summary: 'Who am I?' })
   @ApiOkResponse({ type: MeDto, description: 'The account behind the credentials' })
   @ApiProblems(401, 403, 429, 503)
-  me(@CallingUser() user: UserPrincipal): MeDto {
-    return { id: user.userId, email: user.email, role: user.role, tenantId: user.tenantId };
+  async me(@CallingUser() user: UserPrincipal): Promise<MeDto> {
+    const { userId: id, email, role, tenantId } = user;
+    return { id, email, role, tenantId, usage: await this.usage.of(user) };
   }
 }

@@ -1,6 +1,7 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsString, MaxLength, MinLength } from 'class-validator';
 import { NormalisedEmail } from '../accounts/email.js';
+import { StorageUsageDto } from '../accounts/storage-usage.dto.js';
 import { ROLES, type Role } from '../principals/principal.js';
 
 export class LoginDto {
@@ -58,4 +59,7 @@ export class MeDto {
   role!: Role;
   /** @example 1 */
   tenantId!: string;
+  /** What the caller's files and uploads have. */
+  @ApiProperty({ type: StorageUsageDto })
+  usage!: StorageUsageDto;
 }

@@ -1,14 +1,15 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { StorageConfig } from '../../../common/config/config.js';
-import { ObjectRemoval } from './object-removal.js';
+import type { SweepStep, SweepTally } from '../sweeping/sweep-step.js';
+import { type DueObjects, ObjectRemoval } from './object-removal.js';
 import type { ObjectPlace } from './pending-objects.js';
 
 /** `unreferenced`: no file has the content any more. */
 export type TrashReason = 'moved' | 'unreferenced';
 
 /** Nobody refers to it; should a blob do so against all rules, its bytes stay. */
-const DUE = `
+const OLD_ENOUGH = `
   o.trashed_at < now() - make_interval(days => $2)
   AND NOT EXISTS (SELECT FROM blobs b WHERE b.volume = o.volume AND b.storage_path = o.storage_path)`;
 
@@ -17,30 +18,36 @@ const DUE = `
  * for backups of the database (RULES 6.2).
  */
 @Injectable()
-export class BlobTrash {
-  private readonly logger = new Logger('Storage');
+export class BlobTrash implements SweepStep {
+  readonly name = 'blob-trash';
+  private readonly old: DueObjects;
 
   constructor(
-    private readonly config: StorageConfig,
+    config: StorageConfig,
     private readonly removal: ObjectRemoval,
-  ) {}
+  ) {
+    this.old = { table: 'blob_trash', condition: OLD_ENOUGH, value: config.blobTrashDays, size: 'o.size' };
+  }
 
   /** In the transaction in which the blob loses the object. */
   async put(
     transaction: EntityManager,
     tenantId: string,
-    { volume, objectKey }: ObjectPlace,
+    { volume, objectKey, size }: ObjectPlace & { readonly size: number },
     reason: TrashReason,
   ): Promise<void> {
     await transaction.query(
-      'INSERT INTO blob_trash (tenant_id, volume, storage_path, reason) VALUES ($1, $2, $3, $4)',
-      [tenantId, volume, objectKey, reason],
+      'INSERT INTO blob_trash (tenant_id, volume, storage_path, reason, size) VALUES ($1, $2, $3, $4, $5)',
+      [tenantId, volume, objectKey, reason, size],
     );
   }
 
+  due(): Promise<SweepTally[]> {
+    return this.removal.count(this.old);
+  }
+
   /** Removes the bytes whose days are over. */
-  async sweep(signal: AbortSignal): Promise<void> {
-    const removed = await this.removal.sweep('blob_trash', DUE, this.config.blobTrashDays, signal);
-    if (removed > 0) this.logger.log(`removed ${removed} objects that were in the trash long enough`);
+  sweep(signal: AbortSignal): Promise<SweepTally[]> {
+    return this.removal.sweep(this.old, signal);
   }
 }

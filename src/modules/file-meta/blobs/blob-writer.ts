@@ -17,6 +17,8 @@ import { type ObjectPlace, PendingObjects } from './pending-objects.js';
 export interface StoredContent extends ContentFacts, ObjectPlace {
   /** The store's own entity tag, where it has one. */
   readonly storeTag: string | undefined;
+  /** Media type that its first bytes look like, where they look like any. */
+  readonly detectedType?: string | undefined;
 }
 
 /** Brings bytes to a new object and takes their hash on the way. */

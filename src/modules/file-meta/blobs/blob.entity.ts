@@ -34,6 +34,10 @@ export class Blob {
   @Column('text', { name: 'store_tags', array: true, default: '{}' })
   storeTags!: string[];
 
+  /** Media type that the first bytes look like; null: like none that is known, or nobody has looked. */
+  @Column('varchar', { name: 'detected_type', length: 255, nullable: true })
+  detectedType!: string | null;
+
   @Column('timestamptz', { name: 'created_at', default: () => 'now()' })
   createdAt!: Date;
 }

@@ -2,7 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource, EntityManager } from 'typeorm';
 import type { ObjectKey } from '../../storage/index.js';
-import { ObjectRemoval } from './object-removal.js';
+import type { SweepStep, SweepTally } from '../sweeping/sweep-step.js';
+import { type DueObjects, ObjectRemoval } from './object-removal.js';
 
 /** An object by the name of its volume and its key. */
 export interface ObjectPlace {
@@ -13,6 +14,13 @@ export interface ObjectPlace {
 /** Seconds without a sign of life of its writer after which a pending object is swept. */
 const ABANDONED_AFTER = 3_600;
 
+const ABANDONED: DueObjects = {
+  table: 'pending_objects',
+  condition: `
+    o.seen_at < now() - make_interval(secs => $2) AND (o.kept_until IS NULL OR o.kept_until < now())`,
+  value: ABANDONED_AFTER,
+};
+
 /** Milliseconds between two signs of life: many fit in the time after which one is missed. */
 const TOUCH_INTERVAL = 5 * 60_000;
 
@@ -21,7 +29,8 @@ const TOUCH_INTERVAL = 5 * 60_000;
  * the transaction that publishes: so a row, once claimed for removal, proves that nothing refers to its object, now or later.
  */
 @Injectable()
-export class PendingObjects {
+export class PendingObjects implements SweepStep {
+  readonly name = 'pending-objects';
   private readonly logger = new Logger('Storage');
 
   constructor(
@@ -101,11 +110,12 @@ export class PendingObjects {
     }
   }
 
+  due(): Promise<SweepTally[]> {
+    return this.removal.count(ABANDONED);
+  }
+
   /** Removes what writers have left that are gone. */
-  async sweep(signal: AbortSignal): Promise<void> {
-    const isDue = `
-      o.seen_at < now() - make_interval(secs => $2) AND (o.kept_until IS NULL OR o.kept_until < now())`;
-    const removed = await this.removal.sweep('pending_objects', isDue, ABANDONED_AFTER, signal);
-    if (removed > 0) this.logger.log(`swept ${removed} objects that nobody had published`);
+  sweep(signal: AbortSignal): Promise<SweepTally[]> {
+    return this.removal.sweep(ABANDONED, signal);
   }
 }

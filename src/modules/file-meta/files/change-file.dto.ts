@@ -27,7 +27,7 @@ export class ChangeFileDto {
   @IsIn(VISIBILITIES)
   visibility?: Visibility;
 
-  /** RFC 3339, in the future; null: never. */
+  /** RFC 3339, in the future; null: never. An expired file may be given a longer life, until a sweep deletes it after `BLOB_TRASH_DAYS`. */
   @ApiProperty({ type: 'string', format: 'date-time', nullable: true, required: false })
   @ValidateIf((_: object, value: unknown) => value !== undefined && value !== null)
   @IsTimestamp()

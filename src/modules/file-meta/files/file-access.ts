@@ -45,7 +45,7 @@ export class FileAccess {
     caller: Principal,
     action: FileAction,
     now: Date,
-  ): Promise<FileWithGrants> {
+  ): Promise<FileWithGrants<StoredFile>> {
     return judge((await this.find(id, caller))?.value, caller, action, now);
   }
 
@@ -79,9 +79,10 @@ export function judge(
   caller: Principal,
   action: FileAction,
   now: Date,
-): FileWithGrants {
-  const decision = found === undefined ? 'hidden' : decide(caller, found.file, found.grants, action, now);
-  if (found !== undefined && decision === 'allowed') return found;
+): FileWithGrants<StoredFile> {
+  const { file, grants } = found ?? { grants: [] };
+  const decision = file === undefined ? 'hidden' : decide(caller, file, grants, action, now);
+  if (file?.deletedAt === null && decision === 'allowed') return { file, grants };
   switch (decision) {
     case 'gone':
       throw fileGone();

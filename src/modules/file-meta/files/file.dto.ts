@@ -14,6 +14,9 @@ export class FileDto {
   sha256!: string;
   /** @example application/pdf */
   contentType!: string;
+  /** What the content looked like when it was stored; null: like nothing known. Downloads say `contentType`. @example application/pdf */
+  @ApiProperty({ type: 'string', nullable: true })
+  detectedType!: string | null;
   @ApiProperty({ enum: VISIBILITIES })
   visibility!: Visibility;
   /** @example 1 */
@@ -33,6 +36,7 @@ export function toFileDto(file: StoredFile): FileDto {
     size: file.size,
     sha256: file.sha256,
     contentType: file.contentType,
+    detectedType: file.detectedType,
     visibility: file.visibility,
     ownerId: file.ownerId,
     createdAt: file.createdAt.toISOString(),

@@ -18,8 +18,9 @@ export class File {
   @Column('varchar', { name: 'content_type', length: 255 })
   contentType!: string;
 
-  @Column('bigint', { name: 'blob_id' })
-  blobId!: string;
+  /** Null only of a deleted file, once the sweep has let its content go. */
+  @Column('bigint', { name: 'blob_id', nullable: true })
+  blobId!: string | null;
 
   @Column('bigint', { name: 'owner_id' })
   ownerId!: string;

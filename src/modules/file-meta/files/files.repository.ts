@@ -9,13 +9,13 @@ import { COUNTS, type GrantJson, GRANTS_OF_CALLER, toGrants } from '../access/gr
 import type { FileCursor } from './file-cursor.js';
 import { File } from './file.entity.js';
 import { type FileOrder, orderSql } from './file-order.js';
-import { FILE_COLUMNS, type FileRow, toStoredFile } from './file-row.js';
-import type { StoredFile } from './stored-file.js';
+import { type DeletedFileRow, FILE_COLUMNS, type FileRow, toFoundFile, toStoredFile } from './file-row.js';
+import type { DeletedFile, StoredFile } from './stored-file.js';
 import type { Visibility } from './visibility.js';
 
 /** A file and the grants that concern one caller. */
-export interface FileWithGrants {
-  readonly file: StoredFile;
+export interface FileWithGrants<F extends StoredFile | DeletedFile = StoredFile | DeletedFile> {
+  readonly file: F;
   readonly grants: readonly GrantFacts[];
 }
 
@@ -44,11 +44,14 @@ export interface FileChange {
   readonly expiresAt?: Date | null | undefined;
 }
 
-/** Scoped by tenant: a user's own; without a user the file's own, and then only public files (RULES 1.5). */
+/**
+ * Also a deleted file, whose content may be gone. Scoped by tenant: a user's own; without a user the file's own, and then only public
+ * files (RULES 1.5).
+ */
 const FIND = `
   SELECT ${FILE_COLUMNS}, ${GRANTS_OF_CALLER} AS grants
   FROM files f
-  JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
+  LEFT JOIN blobs b ON b.tenant_id = f.tenant_id AND b.id = f.blob_id
   JOIN tenants t ON t.id = f.tenant_id AND t.suspended_at IS NULL
   WHERE f.id = $1 AND (f.tenant_id = $2 OR ($2::bigint IS NULL AND f.visibility = 'public'))`;
 
@@ -72,12 +75,13 @@ const READABLE = `
     OR ${GRANTED}
     OR (f.visibility <> 'private' AND (f.expires_at IS NULL OR f.expires_at > now())))`;
 
+/** `decide(…, 'download') = 'allowed'` in SQL. */
+export const DOWNLOADABLE = `${READABLE} AND (f.expires_at IS NULL OR f.expires_at > now())`;
+
 /** The part of it that others have given. */
 const SHARED = `f.tenant_id = $1 AND f.deleted_at IS NULL AND f.owner_id <> $2 AND ${GRANTED}`;
 
-interface RowWithGrants extends FileRow {
-  grants: GrantJson[] | null;
-}
+type RowWithGrants = (FileRow | DeletedFileRow) & { grants: GrantJson[] | null };
 
 @Injectable()
 export class FilesRepository {
@@ -95,7 +99,7 @@ export class FilesRepository {
       user?.userId ?? null,
       user?.role ?? null,
     ]);
-    return row && { file: toStoredFile(row), grants: toGrants(row.grants) };
+    return row && { file: toFoundFile(row), grants: toGrants(row.grants) };
   }
 
   /** The files that `user` may read, in a stable order: rows that come or go do not move others across pages. */

@@ -4,6 +4,7 @@ import { preconditionFailed, Problem, validationFailed } from '../../../common/p
 import type { UserPrincipal } from '../../auth/index.js';
 import { fileGone } from '../file-meta.problems.js';
 import type { ChangeFileDto } from './change-file.dto.js';
+import { ContentTypePolicy } from '../content-types/content-type-policy.js';
 import { FileAccess } from './file-access.js';
 import { decodeCursor, encodeCursor } from './file-cursor.js';
 import { toFileDto } from './file.dto.js';
@@ -16,6 +17,7 @@ export class FilesService {
   constructor(
     private readonly access: FileAccess,
     private readonly files: FilesRepository,
+    private readonly types: ContentTypePolicy,
   ) {}
 
   get(id: string, user: UserPrincipal): Promise<StoredFile> {
@@ -47,7 +49,7 @@ export class FilesService {
   /**
    * Changes what is known about a file; its content stays. With `If-Match` only the version that the client has seen is changed, so that
    * two who change at once do not undo each other.
-   * @throws Problem `precondition-failed` (412), `validation-failed` (400), those of `FileAccess.open`
+   * @throws Problem `precondition-failed` (412), `validation-failed` (400), `content-type-not-allowed` (415), those of `FileAccess.open`
    */
   async change(
     id: string,
@@ -56,6 +58,7 @@ export class FilesService {
     user: UserPrincipal,
   ): Promise<StoredFile> {
     const change = readChange(dto);
+    if (change.contentType !== undefined) this.types.judge(change.contentType);
     const file = await this.access.open(id, user, 'manage');
     if (ifMatch !== undefined && !matchesTag(ifMatch, metadataTag(file))) throw preconditionFailed();
     const changed = await this.files.update(file, change, ifMatch === undefined ? undefined : file.version);

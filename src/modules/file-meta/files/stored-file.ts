@@ -4,8 +4,12 @@ import type { FileFacts } from '../access/decide.js';
 /** A file together with its content. */
 export interface StoredFile extends FileFacts {
   readonly id: string;
+  readonly deletedAt: null;
   readonly filename: string;
+  /** Media type by the word of who manages it: the one that downloads say. */
   readonly contentType: string;
+  /** Media type that the content looked like when it was stored; it is told and decides nothing. */
+  readonly detectedType: string | null;
   /** Counts changes of the metadata. */
   readonly version: number;
   readonly createdAt: Date;
@@ -19,6 +23,12 @@ export interface StoredFile extends FileFacts {
   readonly objectKey: ObjectKey;
   /** Entity tags that stores have given to the object: clients that were redirected know it by them. */
   readonly storeTags: readonly string[];
+}
+
+/** What is left of a file that was deleted: it decides what callers are told, and has no content any more. */
+export interface DeletedFile extends FileFacts {
+  readonly id: string;
+  readonly deletedAt: Date;
 }
 
 /** Entity tag of a file's metadata (the content has its own). */

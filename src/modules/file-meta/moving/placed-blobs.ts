@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource, QueryRunner } from 'typeorm';
+import type { DataSource } from 'typeorm';
+import { alone } from '../../../common/database/index.js';
 import { objectKey } from '../../storage/index.js';
 import type { PlacedBlob } from './blob-mover.js';
 
@@ -37,17 +38,8 @@ export class PlacedBlobs {
    * done, since a blob is switched only from where it is.
    * @returns undefined when another is at it
    */
-  async alone<T>(work: () => Promise<T>): Promise<T | undefined> {
-    // The lock belongs to the connection and ends with it.
-    const connection = this.database.createQueryRunner();
-    try {
-      if (!(await tryLock(connection))) return undefined;
-      const result = await work();
-      await connection.query('SELECT pg_advisory_unlock($1)', [MOVE_LOCK]).catch(() => undefined);
-      return result;
-    } finally {
-      await connection.release();
-    }
+  alone<T>(work: () => Promise<T>): Promise<T | undefined> {
+    return alone(this.database, MOVE_LOCK, work);
   }
 
   /** @returns the id */
@@ -87,13 +79,6 @@ export class PlacedBlobs {
       after = rows.at(-1)?.storage_path ?? '';
     }
   }
-}
-
-async function tryLock(connection: QueryRunner): Promise<boolean> {
-  const [row] = (await connection.query('SELECT pg_try_advisory_lock($1) AS locked', [MOVE_LOCK])) as {
-    locked: boolean;
-  }[];
-  return row?.locked === true;
 }
 
 function toBlob(row: Row): PlacedBlob {

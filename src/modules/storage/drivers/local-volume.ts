@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ObjectKey } from '../object-key.js';
 import { ObjectExists, ObjectNotFound, VolumeFull } from '../object-store.js';
@@ -46,11 +46,12 @@ export class LocalVolume {
   async publish(temporary: string, key: ObjectKey): Promise<void> {
     const path = this.pathOf(key);
     await mkdir(dirname(path), { recursive: true, mode: 0o750 });
-    await (await open(path, 'wx', 0o640)).close();
+    const taken = await takeName(path);
     try {
       await rename(temporary, path);
     } catch (error) {
-      await unlink(path);
+      // Not the object that another replica, which took this one for dead, has meanwhile put in the place.
+      if ((await inodeOf(path)) === taken) await unlink(path);
       throw error;
     }
     await this.keep(key);
@@ -65,11 +66,15 @@ export class LocalVolume {
 
   /** Also what interrupted writes have left. */
   async remove(key: ObjectKey): Promise<void> {
+    await this.removeTemporaries(key);
+    await rm(this.pathOf(key), { force: true });
+  }
+
+  async removeTemporaries(key: ObjectKey): Promise<void> {
     const unfinished = join(this.root, TEMPORARY_FOLDER);
     for (const name of await readdir(unfinished).catch(() => [])) {
       if (name.startsWith(temporaryPrefix(key))) await rm(join(unfinished, name), { force: true });
     }
-    await rm(this.pathOf(key), { force: true });
   }
 
   private async syncParents(folder: string): Promise<void> {
@@ -82,6 +87,20 @@ export class LocalVolume {
 
 function temporaryPrefix(key: ObjectKey): string {
   return `${key.replaceAll('/', '-')}.`;
+}
+
+/** @returns the inode of the empty file */
+async function takeName(path: string): Promise<bigint> {
+  const file = await open(path, 'wx', 0o640);
+  try {
+    return (await file.stat({ bigint: true })).ino;
+  } finally {
+    await file.close();
+  }
+}
+
+async function inodeOf(path: string): Promise<bigint | undefined> {
+  return (await stat(path, { bigint: true }).catch(() => undefined))?.ino;
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -36,9 +36,9 @@ class FollowedObject {
   private count = 0;
   private reading: Promise<void> = Promise.resolve();
 
-  /** One after the other; after a failure the object is to be read anew. */
+  /** One after the other; each goes on where the one before has ended, or failed. */
   readThrough(volume: VolumeConfig, key: ObjectKey, through: number): Promise<void> {
-    this.reading = this.reading.then(async () => {
+    this.reading = this.reading.catch(() => undefined).then(async () => {
       if (through <= this.count) return;
       for await (const bytes of storedBytes(volume, key, this.count, through)) {
         this.hash.update(bytes);

@@ -7,8 +7,11 @@ import { payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import {
   BlobWriter,
+  ContentTypePolicy,
   FilePublisher,
   PendingObjects,
+  type Room,
+  StorageQuota,
   type StoredContent,
   type StoredFile,
   VISIBILITIES,
@@ -16,6 +19,8 @@ import {
 } from '../../file-meta/index.js';
 import { Volumes } from '../../storage/index.js';
 import { BODY_PACE } from '../body-pace.js';
+import { lookingAtFirstBytes } from '../limits/first-bytes.js';
+import { TypeDetection } from '../limits/type-detection.js';
 import { malformedForm, notMultipart } from '../uploads.problems.js';
 import { storedContentType } from '../content-type.js';
 import { storedFilename } from './filename.js';
@@ -42,35 +47,56 @@ export class UploadFormService {
     private readonly pending: PendingObjects,
     private readonly files: FilePublisher,
     private readonly volumes: Volumes,
+    private readonly quota: StorageQuota,
+    private readonly types: ContentTypePolicy,
+    private readonly detection: TypeDetection,
   ) {}
 
   /**
-   * @throws Problem `unsupported-media-type` (415), `payload-too-large` (413), `validation-failed` (400), `forbidden` (403),
-   * `request-timeout` (408), `insufficient-storage` (507); then nothing is left behind
+   * @throws Problem `unsupported-media-type` (415), `content-type-not-allowed` (415), `payload-too-large` (413), `validation-failed`
+   * (400), `forbidden` (403), `request-timeout` (408), `quota-exceeded` (507), `insufficient-storage` (507); then nothing is left behind
    */
   async receive(request: FastifyRequest, owner: UserPrincipal): Promise<StoredFile> {
     if (!request.isMultipart()) throw notMultipart();
     const maxBytes = this.config.maxSize + FORM_OVERHEAD;
     if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw this.tooLarge();
+    const room = await this.roomFor(request, owner);
     return watchBody(request, { ...BODY_PACE, maxBytes }, async (signal) => {
       const form = new ReceivedForm();
       try {
-        for await (const part of this.parts(request)) await this.take(part, form, owner, signal);
+        for await (const part of this.parts(request, room)) await this.take(part, form, owner, signal);
         // Only now has the closing boundary been seen: a body that was cut off never becomes a file.
         signal.throwIfAborted();
         if (!request.raw.complete) throw malformedForm('file', 'is followed by a body that was cut off');
         return await this.publish(form, owner);
       } catch (error) {
         if (form.file !== undefined) await this.pending.discard(form.file.blob);
-        throw isTooLarge(error) ? this.tooLarge() : (formProblem(error) ?? error);
+        throw isTooLarge(error)
+          ? (room?.refusal(this.config.maxSize) ?? this.tooLarge())
+          : (formProblem(error) ?? error);
       }
     });
   }
 
-  private parts(request: FastifyRequest): AsyncIterableIterator<Part> {
+  /**
+   * The room that there is for the file, unless it is as good as nothing: then it is found out when the file is there.
+   * @throws Problem `quota-exceeded` (507)
+   */
+  private async roomFor(request: FastifyRequest, owner: UserPrincipal): Promise<Room | undefined> {
+    const length = request.headers['content-length'];
+    const least = Number(length ?? 0) - FORM_OVERHEAD;
+    if (length !== undefined && least <= 0) return undefined;
+    const room = await this.quota.room(owner);
+    const refusal = room.refusal(Math.max(least, 0));
+    if (refusal !== undefined) throw refusal;
+    return room;
+  }
+
+  private parts(request: FastifyRequest, room: Room | undefined): AsyncIterableIterator<Part> {
     return request.parts({
       limits: {
-        fileSize: this.config.maxSize,
+        // What is more than there is room for need not be stored first.
+        fileSize: Math.min(this.config.maxSize, room?.bytes ?? Infinity),
         files: 2,
         fields: 4,
         fieldSize: 1_024,
@@ -94,16 +120,16 @@ export class UploadFormService {
     if (part.fieldname !== 'file')
       throw malformedForm(part.fieldname, 'is not a part of this form: send "file"');
     const filename = storedFilename(part.filename);
-    form.file = {
-      filename,
-      contentType: storedContentType(part.mimetype),
-      blob: await this.blobs.write(
-        owner.tenantId,
-        form.volume ?? this.volumes.default.name,
-        part.file,
-        signal,
-      ),
-    };
+    const contentType = storedContentType(part.mimetype);
+    this.types.judge(contentType);
+    let detectedType: string | undefined;
+    const judged = lookingAtFirstBytes(part.file, async (firstBytes) => {
+      detectedType = await this.detection.detectType(firstBytes);
+      this.types.judge(contentType, detectedType);
+    });
+    const volume = form.volume ?? this.volumes.default.name;
+    const blob = await this.blobs.write(owner.tenantId, volume, judged, signal);
+    form.file = { filename, contentType, blob: { ...blob, detectedType } };
   }
 
   private takeField(part: MultipartValue, form: ReceivedForm, owner: UserPrincipal): void {

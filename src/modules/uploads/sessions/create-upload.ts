@@ -1,17 +1,22 @@
 import { Injectable } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
-import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import { isUnavailable, payloadTooLarge, Problem } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
-import { PendingObjects, type Visibility } from '../../file-meta/index.js';
+import {
+  ContentTypePolicy,
+  type KnownContent,
+  PendingObjects,
+  StorageQuota,
+  type Visibility,
+} from '../../file-meta/index.js';
 import { insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../../storage/index.js';
 import { chosenVolume } from '../chosen-volume.js';
 import { storedContentType } from '../content-type.js';
+import { InstantUpload } from '../instant/instant-upload.js';
 import { reached } from '../upload-steps.js';
 import { chunkSizeFor } from './chunk-plan.js';
 import type { UploadProtocol, UploadSession } from './upload-session.js';
-import { UploadSessionsRepository } from './upload-sessions.repository.js';
+import { type NewUploadSession, UploadSessionsRepository } from './upload-sessions.repository.js';
 
 /** What a client says of the file that it is going to send. */
 export interface AnnouncedFile {
@@ -34,20 +39,61 @@ export interface AnnouncedFile {
 @Injectable()
 export class CreateUpload {
   constructor(
-    @InjectDataSource() private readonly database: DataSource,
     private readonly config: UploadConfig,
     private readonly volumes: Volumes,
     private readonly pending: PendingObjects,
+    private readonly quota: StorageQuota,
+    private readonly types: ContentTypePolicy,
     private readonly sessions: UploadSessionsRepository,
+    private readonly instant: InstantUpload,
   ) {}
 
   /**
-   * The session is there before the store begins: what a crash leaves of it expires and is swept.
-   * @throws Problem `payload-too-large` (413), `forbidden` (403), `validation-failed` (400), `insufficient-storage` (507),
-   * `dependency-unavailable` (503); then nothing is left behind
+   * The session is there before the store begins: what a crash leaves of it expires and is swept. A file whose content the user has already is
+   * there at once.
+   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `forbidden` (403), `validation-failed` (400),
+   * `too-many-uploads` (429), `quota-exceeded` (507), `insufficient-storage` (507), `dependency-unavailable` (503); then nothing is left behind
    */
   async create(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): Promise<UploadSession> {
-    const session = await this.insert(file, protocol, owner);
+    const announced = this.accept(file, protocol, owner);
+    const known = await this.instant.find(announced, owner);
+    const done = known?.readable === true ? await this.instant.take(announced, known, owner) : undefined;
+    return done ?? this.begin(announced, known, owner);
+  }
+
+  private accept(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): NewUploadSession {
+    const { tenantId } = owner;
+    const { size } = file;
+    if (size > this.config.maxSize) {
+      throw new Problem(payloadTooLarge, { detail: `A file may have at most ${this.config.maxSize} bytes.` });
+    }
+    const volume = chosenVolume(file.volume ?? '', owner, this.volumes) ?? this.volumes.default.name;
+    const { parts } = this.volumes.get(volume);
+    const contentType = storedContentType(file.contentType);
+    this.types.judge(contentType);
+    return {
+      tenantId,
+      ownerId: owner.userId,
+      protocol,
+      filename: file.filename,
+      contentType,
+      visibility: file.visibility ?? 'private',
+      size,
+      sha256: file.sha256?.toLowerCase() ?? null,
+      chunkSize: chunkSizeFor(size, file.chunkSize ?? this.config.chunkSize, parts.minPartSize),
+      volume,
+      objectKey: newObjectKey(tenantId),
+      metadata: file.metadata ?? null,
+      expiresAt: new Date(Date.now() + this.config.sessionTtl * 1_000),
+    };
+  }
+
+  private async begin(
+    announced: NewUploadSession,
+    known: KnownContent | undefined,
+    owner: UserPrincipal,
+  ): Promise<UploadSession> {
+    const session = await this.insert(announced, known, owner);
     reached('session-inserted');
     try {
       const { parts } = this.volumes.get(session.volume);
@@ -65,35 +111,16 @@ export class CreateUpload {
   }
 
   private insert(
-    file: AnnouncedFile,
-    protocol: UploadProtocol,
+    announced: NewUploadSession,
+    known: KnownContent | undefined,
     owner: UserPrincipal,
   ): Promise<UploadSession> {
-    const { tenantId } = owner;
-    const { size } = file;
-    if (size > this.config.maxSize) {
-      throw new Problem(payloadTooLarge, { detail: `A file may have at most ${this.config.maxSize} bytes.` });
-    }
-    const volume = chosenVolume(file.volume ?? '', owner, this.volumes) ?? this.volumes.default.name;
-    const { parts } = this.volumes.get(volume);
-    const place = { volume, objectKey: newObjectKey(tenantId) };
-    const expiresAt = new Date(Date.now() + this.config.sessionTtl * 1_000);
-    return this.database.transaction(async (transaction) => {
-      await this.pending.begin(transaction, tenantId, place, expiresAt);
-      return this.sessions.insert(transaction, {
-        ...place,
-        tenantId,
-        ownerId: owner.userId,
-        protocol,
-        filename: file.filename,
-        contentType: storedContentType(file.contentType),
-        visibility: file.visibility ?? 'private',
-        size,
-        sha256: file.sha256?.toLowerCase() ?? null,
-        chunkSize: chunkSizeFor(size, file.chunkSize ?? this.config.chunkSize, parts.minPartSize),
-        metadata: file.metadata ?? null,
-        expiresAt,
-      });
+    return this.quota.transaction(owner, async (transaction) => {
+      await this.pending.begin(transaction, announced.tenantId, announced, announced.expiresAt);
+      await this.quota.reserve(transaction, owner, announced.size);
+      // What the quota has locked keeps the user's other uploads out until the challenge is counted.
+      const challenge = known && (await this.instant.challenge(transaction, announced, known, owner));
+      return this.sessions.insert(transaction, announced, { challenge });
     });
   }
 }

@@ -25,6 +25,8 @@ export class LeaseLost extends Error {
 export interface Lease {
   /** Its random name in the database. */
   readonly holder: string;
+  /** Whether somebody had it before who was taken for dead: he may yet write, if he only stood still. */
+  readonly takenOver: boolean;
   /** Aborted with LeaseLost when it is to be given up. */
   readonly signal: AbortSignal;
   /** To be asked before each write: a process that was stopped for a while does not know how long. @throws LeaseLost */
@@ -36,6 +38,7 @@ export interface Lease {
 
 class HeldLease implements Lease {
   readonly holder = randomUUID();
+  takenOver = false;
   private readonly lost = new AbortController();
   /** `performance.now()`, before the last sign of life was sent. */
   seenAt: number;
@@ -123,22 +126,26 @@ export class UploadLeases implements OnApplicationShutdown {
 
   async release(lease: HeldLease): Promise<void> {
     if (!this.forget(lease)) return;
+    // One that was taken over stays, lapsed, so that the next one knows of it too.
+    const release = lease.takenOver
+      ? `UPDATE upload_leases SET seen_at = '-infinity' WHERE holder = $1`
+      : 'DELETE FROM upload_leases WHERE holder = $1';
     // What is not released lapses.
-    await this.database
-      .query('DELETE FROM upload_leases WHERE holder = $1', [lease.holder])
-      .catch(() => undefined);
+    await this.database.query(release, [lease.holder]).catch(() => undefined);
   }
 
   private async tryTake(id: string, slot: number, yields: boolean): Promise<Lease | undefined> {
     const lease = new HeldLease(yields, this);
-    const rows = await this.database.query<unknown[]>(
+    // PostgreSQL sets xmax when it updates a row, not when it inserts one.
+    const [row] = await this.database.query<{ takenOver: boolean }[]>(
       `INSERT INTO upload_leases AS l (upload_id, slot, holder) SELECT s.id, $2, $3 FROM upload_sessions s WHERE s.id = $1
        ON CONFLICT (upload_id, slot) DO UPDATE SET holder = excluded.holder, wanted = false, seen_at = now()
          WHERE l.seen_at < now() - make_interval(secs => $4)
-       RETURNING holder`,
+       RETURNING xmax <> 0 AS "takenOver"`,
       [id, slot, lease.holder, LAPSE / 1_000],
     );
-    if (rows.length === 0) return undefined;
+    if (row === undefined) return undefined;
+    lease.takenOver = row.takenOver;
     if (this.held.size === 0) this.timer = setInterval(() => void this.beat(), BEAT);
     this.held.set(lease.holder, lease);
     return lease;

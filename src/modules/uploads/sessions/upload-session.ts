@@ -1,4 +1,5 @@
 import type { Visibility } from '../../file-meta/index.js';
+import type { Challenge } from '../instant/challenge.js';
 import type { ObjectKey, OpenUpload } from '../../storage/index.js';
 
 /** How the bytes of a session come. */
@@ -34,6 +35,8 @@ export interface UploadSession {
   readonly received: number;
   /** `Upload-Metadata` of tus, as it came. */
   readonly metadata: string | null;
+  /** What the client is to prove, so that its bytes need not come. */
+  readonly challenge: Challenge | null;
   readonly status: UploadState;
   /** Code of the problem with which it has failed. */
   readonly failure: string | null;

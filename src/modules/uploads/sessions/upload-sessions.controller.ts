@@ -26,13 +26,14 @@ import type { FastifyRequest } from 'fastify';
 import { ApiProblems, ClientSignal, LocationInterceptor, StreamedBody } from '../../../common/http/index.js';
 import { RateLimit } from '../../../common/throttling/index.js';
 import { CallingUser, RequirePermission, type UserPrincipal } from '../../auth/index.js';
-import { FileDto } from '../../file-meta/index.js';
+import { FileDto, FileRepresentationInterceptor, type StoredFile } from '../../file-meta/index.js';
+import { ProvePossession } from '../instant/prove-possession.js';
 import { AbortUpload } from './abort-upload.js';
 import { CompletedUploadInterceptor } from './completed-upload.interceptor.js';
 import { type CompletedUpload, CompleteUpload } from './complete-upload.js';
 import { CreateUpload } from './create-upload.js';
 import { UploadView } from './upload-view.js';
-import { NewUploadDto, UploadDto, UploadProgressQuery } from './uploads.dto.js';
+import { NewUploadDto, ProofDto, UploadDto, UploadProgressQuery } from './uploads.dto.js';
 import { WriteChunk } from './write-chunk.js';
 
 const UPLOAD_ID = { name: 'id', schema: { type: 'string', format: 'uuid' } } as const;
@@ -45,13 +46,15 @@ export class UploadSessionsController {
     private readonly creation: CreateUpload,
     private readonly chunks: WriteChunk,
     private readonly completion: CompleteUpload,
+    private readonly proof: ProvePossession,
     private readonly ending: AbortUpload,
     private readonly view: UploadView,
   ) {}
 
   /**
    * Begins an upload in chunks. Send each chunk to `PUT /uploads/:id/chunks/:index`, in any order and several at once; after an
-   * interruption `GET /uploads/:id` says which are there; `POST /uploads/:id/complete` makes the file.
+   * interruption `GET /uploads/:id` says which are there; `POST /uploads/:id/complete` makes the file. With `sha256`, content that you may download
+   * already is a `file` at once, and other content of your tenant may be proven (`challenge`) instead of sent.
    */
   @Post()
   @UseInterceptors(new LocationInterceptor<UploadDto>(({ uploadId }) => `/api/v1/uploads/${uploadId}`))
@@ -141,6 +144,33 @@ export class UploadSessionsController {
     @ClientSignal() client: AbortSignal,
   ): Promise<CompletedUpload> {
     return this.completion.complete(id, user, client);
+  }
+
+  /**
+   * Where the answer of `POST /uploads` has a `challenge`, a proof makes the file without its bytes being sent: one attempt, within a minute. When it is
+   * refused, send the chunks.
+   */
+  @Post(':id/proof')
+  @HttpCode(201)
+  @UseInterceptors(
+    FileRepresentationInterceptor,
+    new LocationInterceptor<StoredFile>((file) => `/api/v1/files/${file.id}`),
+  )
+  @ApiOperation({ summary: 'Prove that one has the content of an upload' })
+  @ApiParam(UPLOAD_ID)
+  @ApiCreatedResponse({
+    type: FileDto,
+    description: 'The new file',
+    headers: { Location: { description: 'Path of the new file', schema: { type: 'string' } } },
+  })
+  @ApiProblems(400, 401, 403, 404, 409, 410, 422, 429, 503)
+  proveContent(
+    @Param('id') id: string,
+    @Body() { digest }: ProofDto,
+    @CallingUser() user: UserPrincipal,
+    @ClientSignal() client: AbortSignal,
+  ): Promise<StoredFile> {
+    return this.proof.prove(id, digest, user, client);
   }
 
   /** What has arrived is removed. A file that the upload has become stays. */

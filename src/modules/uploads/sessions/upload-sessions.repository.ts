@@ -5,12 +5,16 @@ import { UploadConfig } from '../../../common/config/config.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import type { Visibility } from '../../file-meta/index.js';
 import { objectKey } from '../../storage/index.js';
+import type { Challenge } from '../instant/challenge.js';
 import type { Lease } from './upload-leases.js';
 import type { UploadProtocol, UploadSession, UploadState } from './upload-session.js';
 
 const COLUMNS = `
   s.id, s.uid, s.tenant_id, s.owner_id, s.protocol, s.filename, s.content_type, s.visibility, s.size, s.sha256, s.chunk_size, s.volume,
-  s.storage_path, s.handle, s.received, s.metadata, s.status, s.failure, s.file_id, s.created_at, s.expires_at`;
+  s.storage_path, s.handle, s.received, s.metadata, s.challenge, s.status, s.failure, s.file_id, s.created_at, s.expires_at`;
+
+/** As JSON has it. */
+type StoredChallenge = Omit<Challenge, 'expiresAt'> & { readonly expiresAt: string };
 
 interface Row {
   id: string;
@@ -29,6 +33,7 @@ interface Row {
   handle: string | null;
   received: string;
   metadata: string | null;
+  challenge: StoredChallenge | null;
   status: UploadState;
   failure: string | null;
   file_id: string | null;
@@ -79,11 +84,20 @@ export class UploadSessionsRepository {
     private readonly config: UploadConfig,
   ) {}
 
-  async insert(transaction: EntityManager, session: NewUploadSession): Promise<UploadSession> {
+  /**
+   * @param challenge what the client may prove instead of sending its bytes
+   * @param fileId the file that it is already
+   */
+  async insert(
+    transaction: EntityManager,
+    session: NewUploadSession,
+    { challenge, fileId }: { challenge?: Challenge | undefined; fileId?: string } = {},
+  ): Promise<UploadSession> {
     const [row] = await transaction.query<Row[]>(
       `INSERT INTO upload_sessions AS s (tenant_id, owner_id, protocol, filename, content_type, visibility, size, sha256, chunk_size,
-                                         volume, storage_path, metadata, expires_at)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING ${COLUMNS}`,
+                                         volume, storage_path, metadata, expires_at, challenge, file_id, status)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::bigint,
+               CASE WHEN $15::bigint IS NULL THEN 'uploading' ELSE 'completed' END) RETURNING ${COLUMNS}`,
       [
         session.tenantId,
         session.ownerId,
@@ -98,6 +112,8 @@ export class UploadSessionsRepository {
         session.objectKey,
         session.metadata,
         session.expiresAt,
+        challenge ?? null,
+        fileId ?? null,
       ],
     );
     if (row === undefined) throw new Error('INSERT … RETURNING gave no row');
@@ -116,6 +132,16 @@ export class UploadSessionsRepository {
       [uid, tenantId, userId],
     );
     return row && toSession(row);
+  }
+
+  /** Once: whoever comes next finds none. */
+  async takeChallenge({ id }: UploadSession): Promise<Challenge | undefined> {
+    const [[row]] = await this.database.query<[{ challenge: StoredChallenge | null }[], number]>(
+      `UPDATE upload_sessions s SET challenge = NULL FROM (SELECT id, challenge FROM upload_sessions WHERE id = $1 FOR UPDATE) o
+       WHERE s.id = o.id AND s.status = 'uploading' RETURNING o.challenge`,
+      [id],
+    );
+    return row?.challenge ? toChallenge(row.challenge) : undefined;
   }
 
   async receivedIndexes({ id }: UploadSession): Promise<number[]> {
@@ -143,11 +169,11 @@ export class UploadSessionsRepository {
     return rows.map(({ tag }) => tag);
   }
 
-  /** The first chunk from `index` on that is missing, when all before are there. */
+  /** The first chunk from `index` on that is missing, or is not with the others (it has a tag), when all before are there. */
   async firstMissing({ id }: UploadSession, index: number): Promise<number> {
     const [row] = await this.database.query<{ missing: number | null }[]>(
-      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2
-         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1)`,
+      `SELECT min(c.index) + 1 AS missing FROM upload_chunks c WHERE c.upload_id = $1 AND c.index >= $2 AND c.tag = ''
+         AND NOT EXISTS (SELECT FROM upload_chunks n WHERE n.upload_id = c.upload_id AND n.index = c.index + 1 AND n.tag = '')`,
       [id, Math.max(0, index - 1)],
     );
     return row?.missing ?? index;
@@ -178,9 +204,12 @@ export class UploadSessionsRepository {
     return rows.length === 1;
   }
 
-  /** From now on, and for as long as a session lives, its bytes are looked at. */
-  async beginVerifying({ id }: UploadSession): Promise<void> {
-    await this.database.query(
+  /**
+   * From now on, and for as long as a session lives, its bytes are looked at.
+   * @returns false when it has ended, or a sweep is removing its object
+   */
+  async beginVerifying({ id }: UploadSession): Promise<boolean> {
+    const [, count] = await this.database.query<[unknown[], number]>(
       `WITH session AS (
          UPDATE upload_sessions s SET status = 'verifying', expires_at = ${NEXT_EXPIRY('$2')}
          WHERE s.id = $1 AND s.status IN ('uploading', 'verifying') RETURNING s.expires_at, s.volume, s.storage_path
@@ -189,6 +218,12 @@ export class UploadSessionsRepository {
        WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL`,
       [id, this.config.sessionTtl],
     );
+    return count === 1;
+  }
+
+  /** Before the accounts of the storage, which its end changes: the order of all who lock both. */
+  async lock(transaction: EntityManager, { id }: UploadSession): Promise<void> {
+    await transaction.query('SELECT FROM upload_sessions WHERE id = $1 FOR NO KEY UPDATE', [id]);
   }
 
   /**
@@ -204,7 +239,7 @@ export class UploadSessionsRepository {
     const [, count] = await transaction.query<[unknown[], number]>(
       `WITH lease AS (DELETE FROM upload_leases WHERE holder = $2 RETURNING upload_id)
        UPDATE upload_sessions s SET status = 'completed', file_id = $3 FROM lease
-       WHERE s.id = $1 AND s.id = lease.upload_id AND s.status = 'verifying'`,
+       WHERE s.id = $1 AND s.id = lease.upload_id AND s.status IN ('uploading', 'verifying')`,
       [id, lease.holder, fileId],
     );
     return count === 1;
@@ -220,6 +255,10 @@ export class UploadSessionsRepository {
   async remove({ id }: UploadSession): Promise<void> {
     await this.database.query('DELETE FROM upload_sessions WHERE id = $1', [id]);
   }
+}
+
+function toChallenge(stored: StoredChallenge): Challenge {
+  return { ...stored, expiresAt: new Date(stored.expiresAt) };
 }
 
 function toSession(row: Row): UploadSession {
@@ -240,6 +279,7 @@ function toSession(row: Row): UploadSession {
     handle: row.handle,
     received: Number(row.received),
     metadata: row.metadata,
+    challenge: row.challenge && toChallenge(row.challenge),
     status: row.status,
     failure: row.failure,
     fileId: row.file_id,

@@ -5,7 +5,7 @@ import { chunkCountOf } from './chunk-plan.js';
 import { FindUpload } from './find-upload.js';
 import type { UploadSession } from './upload-session.js';
 import { UploadSessionsRepository } from './upload-sessions.repository.js';
-import type { UploadDto } from './uploads.dto.js';
+import { toChallengeDto, type UploadDto } from './uploads.dto.js';
 
 /** What a client is told of a session. */
 @Injectable()
@@ -22,7 +22,7 @@ export class UploadView {
   }
 
   async of(session: UploadSession, owner: UserPrincipal): Promise<UploadDto> {
-    const { uid, filename, size, chunkSize, status, failure, expiresAt, fileId } = session;
+    const { uid, filename, size, chunkSize, status, failure, expiresAt, fileId, challenge } = session;
     const file = fileId === null ? undefined : await this.fileOf(fileId, owner);
     return {
       uploadId: uid,
@@ -33,6 +33,7 @@ export class UploadView {
       chunkCount: chunkCountOf(session),
       received: await this.sessions.receivedIndexes(session),
       expiresAt: expiresAt.toISOString(),
+      ...(challenge !== null && status === 'uploading' && { challenge: toChallengeDto(challenge) }),
       ...(failure !== null && { failure }),
       ...(file !== undefined && { file: toFileDto(file) }),
     };

@@ -1,5 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import type { Challenge } from '../instant/challenge.js';
 import { FileDto, FilenameRule, VISIBILITIES, type Visibility } from '../../file-meta/index.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from './chunk-plan.js';
 import { UPLOAD_STATES, type UploadState } from './upload-session.js';
@@ -48,6 +49,36 @@ export class NewUploadDto {
   volume?: string;
 }
 
+export class ProofDto {
+  /** SHA-256 of the nonce's bytes and the bytes of the ranges, in their order; hex. */
+  @ApiProperty({ pattern: '^[0-9A-Fa-f]{64}$' })
+  @Matches(/^[0-9A-Fa-f]{64}$/, { message: 'digest must be 64 hex digits' })
+  digest!: string;
+}
+
+/** The content is there already: who proves to have it need not send it. */
+export class ChallengeDto {
+  /** Hex. */
+  nonce!: string;
+  /** First and last byte, inclusive. */
+  @ApiProperty({
+    type: 'array',
+    items: { type: 'array', items: { type: 'integer', format: 'int64' }, minItems: 2, maxItems: 2 },
+    example: [[0, 65535]],
+  })
+  ranges!: [number, number][];
+  @ApiProperty({ type: 'string', format: 'date-time' })
+  expiresAt!: string;
+}
+
+export function toChallengeDto({ nonce, ranges, expiresAt }: Challenge): ChallengeDto {
+  return {
+    nonce,
+    ranges: ranges.map(({ first, last }) => [first, last]),
+    expiresAt: expiresAt.toISOString(),
+  };
+}
+
 export class UploadProgressQuery {
   /** @example 3f2a1c9e-7d4b-4b8e-9a51-0c6f2f1f7a11 */
   @IsUUID('all')
@@ -78,6 +109,9 @@ export class UploadDto {
   /** Code of the problem with which it has failed. */
   @ApiProperty({ required: false, example: 'digest-mismatch' })
   failure?: string;
+  /** With it a proof may take the place of the bytes: `POST /uploads/:id/proof`. */
+  @ApiProperty({ type: ChallengeDto, required: false })
+  challenge?: ChallengeDto;
   /** What it has become. */
   @ApiProperty({ type: FileDto, required: false })
   file?: FileDto;

@@ -65,13 +65,16 @@ export class WriteChunk {
       });
       if (lease === undefined) throw uploadBusy();
       try {
-        const source = new PassedBody(request.raw, (bytes) => {
-          lease.assertHeld();
+        const look = (bytes: Buffer) => {
           digest.update(bytes);
+        };
+        const source = new PassedBody(request.raw, look, () => {
+          lease.assertHeld();
         });
+        const ends = AbortSignal.any([signal, lease.signal]);
         const there = await this.sessions.chunk(session, place.index);
-        if (there === undefined) await this.store(session, place, source, digest, lease, signal);
-        else await compare(there.sha256, source, place, digest, signal);
+        if (there === undefined) await this.store(session, place, source, digest, lease, ends);
+        else await compare(there.sha256, source, place, digest, ends);
       } catch (error) {
         throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
       } finally {
@@ -89,8 +92,8 @@ export class WriteChunk {
     signal: AbortSignal,
   ): Promise<void> {
     const { parts } = this.volumes.get(session.volume);
-    const ends = AbortSignal.any([signal, lease.signal]);
-    const tag = await parts.writePart(openUploadOf(session), place, source, ends);
+    const where = lease.takenOver ? { ...place, apart: lease.holder } : place;
+    const tag = await parts.writePart(openUploadOf(session), where, source, signal);
     reached('part-written');
     const sha256 = checkDigest(digest, place);
     lease.assertHeld();
@@ -98,7 +101,7 @@ export class WriteChunk {
     if (!(await this.sessions.acknowledge(session, lease, { index, sha256, tag }))) throw uploadNotFound();
     lease.spend();
     reached('part-acknowledged');
-    await this.follow(session, index);
+    if (!lease.takenOver) await this.follow(session, index);
   }
 
   /** The replica to which the first chunk came takes the hash of what has no gap before it, while the rest is coming. */

@@ -8,6 +8,8 @@ import { StoreAway, StoreError } from './store-problems.js';
 
 /** Seconds: AssumeRole gives no shorter life. */
 export const SHORTEST_LIFE = 900;
+/** Seconds: what stores give without further arrangement (STS API, AssumeRole). */
+export const LONGEST_LIFE = 3_600;
 /** Characters that a session policy may have (STS API, AssumeRole; MinIO keeps it too). */
 export const LONGEST_POLICY = 2_048;
 /** Milliseconds until an answer is of no use any more. */

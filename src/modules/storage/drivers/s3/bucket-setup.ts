@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { S3Volume } from '../../../../common/config/config.js';
+import { withCorsRule } from './bucket-cors.js';
 import { closeToPublic } from './bucket-policy.js';
 import type { S3Client, S3Request } from './s3-client.js';
 import { isLocation, withLifecycleRule } from './s3-documents.js';
@@ -7,7 +8,7 @@ import { type Attempt, NotAStore, storeFault } from './store-fault.js';
 import { StoreError } from './store-problems.js';
 
 /** Days after which the store may remove what an upload has left: longer than any upload of ours takes. */
-const ABORT_AFTER = 7;
+const ABORT_AFTER = 8;
 
 /** What is asked first. */
 export const LOOK: Attempt = { to: 'look at the bucket', right: 's3:GetBucketLocation' };
@@ -105,6 +106,38 @@ export class BucketSetup {
       return undefined;
     } catch (error) {
       return `the store takes no rule for unfinished uploads (${this.refusal(error)}): only our own sweep removes them`;
+    }
+  }
+
+  /** @param origins whose pages may send parts to the store; none leaves its rules as they are @returns what is to be said about it */
+  async allowOrigins(origins: readonly string[]): Promise<string | undefined> {
+    if (origins.length === 0) return undefined;
+    try {
+      const body = withCorsRule(await this.corsRules(), origins);
+      if (body === undefined) return undefined;
+      await this.client.ask({
+        method: 'PUT',
+        query: 'cors=',
+        headers: { 'Content-MD5': md5(body) },
+        body,
+        expect: [200, 204],
+      });
+      return undefined;
+    } catch (error) {
+      return (
+        `the store takes no CORS rules (${this.refusal(error)}): whether pages of CORS_ORIGINS may send parts to it is a setting ` +
+        'of its own (MinIO: MINIO_API_CORS_ALLOW_ORIGIN)'
+      );
+    }
+  }
+
+  private async corsRules(): Promise<string | undefined> {
+    try {
+      const { body } = await this.client.ask({ method: 'GET', query: 'cors=', expect: [200] });
+      return body;
+    } catch (error) {
+      if (codeOf(error) === 'NoSuchCORSConfiguration') return undefined;
+      throw error;
     }
   }
 

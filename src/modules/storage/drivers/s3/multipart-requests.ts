@@ -6,7 +6,13 @@ import { uriEncode } from './signature-v4.js';
 
 /** @returns the store's id of the upload */
 export async function beginUpload(client: S3Client, name: string): Promise<string> {
-  const { body } = await client.ask({ method: 'POST', key: name, query: 'uploads=', expect: [200] });
+  const { body } = await client.ask({
+    method: 'POST',
+    key: name,
+    query: 'uploads=',
+    expect: [200],
+    patience: WRITE_PATIENCE,
+  });
   return uploadIdOf(body);
 }
 

@@ -23,3 +23,12 @@ export function objectError(error: unknown): unknown {
   if (FULL.has(error.code)) return new VolumeFull('no room', { cause: error });
   return error;
 }
+
+/** The result of `work`, or what a port says of its failure. */
+export async function translated<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw objectError(error);
+  }
+}

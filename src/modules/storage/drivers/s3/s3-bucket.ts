@@ -4,6 +4,7 @@ import { AssumeRole, SHORTEST_LIFE } from './assume-role.js';
 import { BucketSetup, LOOK } from './bucket-setup.js';
 import { S3Client } from './s3-client.js';
 import type { StoreCredentials } from './s3-documents.js';
+import { probeUnsignedCopies } from './probe-unsigned-copies.js';
 import {
   isReadableByAll,
   probeConditionalWrites,
@@ -35,7 +36,11 @@ export class S3Bucket {
   /** Why the last setup did not succeed. */
   fault: string | undefined;
 
-  constructor(readonly volume: S3Volume) {
+  /** @param corsOrigins whose pages may send parts to the store */
+  constructor(
+    readonly volume: S3Volume,
+    private readonly corsOrigins: readonly string[] = [],
+  ) {
     this.client = new S3Client(volume);
     this.setup = new BucketSetup(this.client, volume);
     this.sts = new AssumeRole(volume);
@@ -51,13 +56,15 @@ export class S3Bucket {
       const conditionalWrites = await probeConditionalWrites(this.client, this.volume);
       const policy = await this.setup.closePolicy();
       const uploads = await this.setup.expireUploads();
+      const cors = await this.setup.allowOrigins(this.corsOrigins);
       const notifications = await probeNotifications(this.client, this.volume);
       const sts = await this.probeSts();
+      const directUploads = sts || (await probeUnsignedCopies(this.client, this.volume));
       this.report = {
         created,
-        abilities: { sts, notifications, conditionalWrites },
+        abilities: { sts, notifications, conditionalWrites, directUploads },
         public: await isReadableByAll(this.volume),
-        remarks: [policy, uploads].filter((remark) => remark !== undefined),
+        remarks: [policy, uploads, cors].filter((remark) => remark !== undefined),
       };
       this.fault = undefined;
       return this.report;
@@ -102,12 +109,25 @@ export class S3Bucket {
     return this.sts.send(this.readPolicy(keys), seconds);
   }
 
+  /**
+   * Credentials that can write this object, also in parts, and nothing else: they read nothing.
+   * @param seconds from SHORTEST_LIFE to LONGEST_LIFE
+   * @throws StoreError, StoreAway
+   */
+  assumeWriter(key: ObjectKey, seconds: number): Promise<StoreCredentials> {
+    return this.sts.send(this.policyOf('s3:PutObject', [key]), seconds);
+  }
+
   /** JSON; neither bucket, prefix nor keys have signs that mean something in it. */
   readPolicy(keys: readonly ObjectKey[]): string {
+    return this.policyOf('s3:GetObject', keys);
+  }
+
+  private policyOf(action: string, keys: readonly ObjectKey[]): string {
     const names = new Set(keys.map((key) => `arn:aws:s3:::${this.volume.bucket}/${this.nameOf(key)}`));
     return JSON.stringify({
       Version: '2012-10-17',
-      Statement: [{ Effect: 'Allow', Action: ['s3:GetObject'], Resource: [...names] }],
+      Statement: [{ Effect: 'Allow', Action: [action], Resource: [...names] }],
     });
   }
 

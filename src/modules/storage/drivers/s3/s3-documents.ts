@@ -51,11 +51,57 @@ export function completedTag(xml: string): string | undefined {
   return tag === undefined || tag === '' ? undefined : `"${tag.replaceAll('"', '')}"`;
 }
 
+/** @param xml ListBucketResult @returns keys of the objects */
+export function listedKeys(xml: string): string[] {
+  return [...xml.matchAll(/<((?:\w+:)?Contents)>.*?<\/\1>/gs)].map(([object]) => textOf(object, 'Key') ?? '');
+}
+
+/** @param xml ListPartsResult @returns its parts, from index 0 */
+export function listedParts(xml: string): { index: number; size: number; tag: string }[] {
+  return [...xml.matchAll(/<((?:\w+:)?Part)>.*?<\/\1>/gs)].map(([part]) => ({
+    index: Number(textOf(part, 'PartNumber')) - 1,
+    size: Number(textOf(part, 'Size')),
+    tag: textOf(part, 'ETag') ?? '',
+  }));
+}
+
+/** @param xml ListPartsResult @returns after which part the next page begins; undefined: there is none */
+export function nextPartMarker(xml: string): string | undefined {
+  return textOf(xml, 'IsTruncated') === 'true' ? textOf(xml, 'NextPartNumberMarker') : undefined;
+}
+
 /** @param xml ListMultipartUploadsResult @returns ids of the uploads of exactly that key */
 export function incompleteUploads(xml: string, key: string): string[] {
   return [...xml.matchAll(/<((?:\w+:)?Upload)>.*?<\/\1>/gs)]
     .filter(([upload]) => textOf(upload, 'Key') === key)
     .map(([upload]) => textOf(upload, 'UploadId') ?? '');
+}
+
+/** One that is neither completed nor aborted. */
+export interface ListedUpload {
+  /** Key within the bucket. */
+  readonly name: string;
+  readonly id: string;
+  readonly initiated: Date;
+}
+
+/**
+ * @param xml ListMultipartUploadsResult
+ * @returns `next`: the key behind which the next page begins, if there is one. Others of that very key are left out by it; but
+ *   not all stores accept the upload that would tell them apart
+ */
+export function uploadsPage(xml: string): {
+  readonly uploads: readonly ListedUpload[];
+  readonly next: string | undefined;
+} {
+  const uploads = [...xml.matchAll(/<((?:\w+:)?Upload)>.*?<\/\1>/gs)].map(([upload]) => ({
+    name: textOf(upload, 'Key') ?? '',
+    id: textOf(upload, 'UploadId') ?? '',
+    initiated: new Date(textOf(upload, 'Initiated') ?? ''),
+  }));
+  const key = textOf(xml, 'NextKeyMarker');
+  const isCut = textOf(xml, 'IsTruncated') === 'true' && key !== undefined && key !== '';
+  return { uploads, next: isCut ? key : undefined };
 }
 
 /** Whether it is the answer to GetBucketLocation, and not a page of something else that answers there. */

@@ -7,10 +7,12 @@ import { contentMissing } from '../../storage.problems.js';
 import { abortUpload } from './multipart-requests.js';
 import { MultipartUpload } from './multipart-upload.js';
 import { headOf, newObject, type NewObject, putObject } from './new-object.js';
-import { objectError } from './object-errors.js';
+import { objectError, translated } from './object-errors.js';
 import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
-import { incompleteUploads } from './s3-documents.js';
+import { incompleteUploads, listedKeys } from './s3-documents.js';
+import { TAIL_MARK } from './s3-tail-store.js';
+import { uriEncode } from './signature-v4.js';
 
 /** Bytes. At least 5 MiB are asked for, except of the last; fewer and larger ones cost a store less. */
 const PART = 8 * 2 ** 20;
@@ -58,18 +60,16 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async read(key: ObjectKey, { first, last }: ByteRange, signal: AbortSignal): Promise<Readable> {
-    const { headers, body } = await this.client
-      .open({
+    const { headers, body } = await translated(
+      this.client.open({
         method: 'GET',
         key: this.nameOf(key),
         headers: { Range: `bytes=${first}-${last}` },
         expect: [206],
         signal,
         idempotent: true,
-      })
-      .catch((error: unknown) => {
-        throw objectError(error);
-      });
+      }),
+    );
     const range = headers['content-range'] ?? '';
     if (!range.startsWith(`bytes ${first}-${last}/`)) {
       body.destroy();
@@ -79,9 +79,7 @@ export class S3ObjectStore extends ObjectStore {
   }
 
   override async size(key: ObjectKey): Promise<number> {
-    const { size } = await headOf(this.client, this.nameOf(key)).catch((error: unknown) => {
-      throw objectError(error);
-    });
+    const { size } = await translated(headOf(this.client, this.nameOf(key)));
     return size;
   }
 
@@ -89,7 +87,8 @@ export class S3ObjectStore extends ObjectStore {
     const name = this.nameOf(key);
     try {
       for (const id of await this.incompleteOf(name)) await abortUpload(this.client, name, id);
-      await this.client.ask({ method: 'DELETE', key: name, expect: [200, 204, 404], idempotent: true });
+      for (const tail of await this.tailsOf(name)) await this.delete(tail);
+      await this.delete(name);
     } catch (error) {
       throw objectError(error);
     }
@@ -103,6 +102,21 @@ export class S3ObjectStore extends ObjectStore {
       idempotent: true,
     });
     return incompleteUploads(body, name);
+  }
+
+  /** An upload leaves one tail and, after crashes, some more: they fit in one page. */
+  private async tailsOf(name: string): Promise<string[]> {
+    const { body } = await this.client.ask({
+      method: 'GET',
+      query: `list-type=2&prefix=${uriEncode(name + TAIL_MARK)}`,
+      expect: [200],
+      idempotent: true,
+    });
+    return listedKeys(body);
+  }
+
+  private async delete(name: string): Promise<void> {
+    await this.client.ask({ method: 'DELETE', key: name, expect: [200, 204, 404], idempotent: true });
   }
 
   private sideBySide(): number {

@@ -5,7 +5,7 @@ import { ObjectExists, ObjectNotFound } from '../../object-store.js';
 import { type OpenUpload, type PartPlace, PartStore } from '../../part-store.js';
 import { beginUpload, completeUpload, partQuery } from './multipart-requests.js';
 import { headOf, newObject, putObject, WRITE_PATIENCE } from './new-object.js';
-import { objectError } from './object-errors.js';
+import { objectError, translated } from './object-errors.js';
 import { S3Client } from './s3-client.js';
 import { uriEncode } from './signature-v4.js';
 import { StoreAway, StoreError } from './store-problems.js';
@@ -89,13 +89,5 @@ export class S3PartStore extends PartStore {
 
   private nameOf(key: ObjectKey): string {
     return this.volume.prefix + key;
-  }
-}
-
-async function translated<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw objectError(error);
   }
 }

@@ -11,6 +11,8 @@ export interface StoreAbilities {
   readonly notifications: boolean;
   /** `If-None-Match: *` keeps a PUT from replacing an object. */
   readonly conditionalWrites: boolean;
+  /** Clients may send parts themselves: the holder of a presigned URL can do nothing else with it. */
+  readonly directUploads: boolean;
 }
 
 /** Below the prefix, and no key of ours: those begin with a number. Empty, written once and then left: no start leaves anything new. */
