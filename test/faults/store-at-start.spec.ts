@@ -117,7 +117,10 @@ describe.skipIf(!HAS_MINIO)('volumes whose stores are away or refuse us when the
 
   it('the stores come: what can be used is used without a restart, and what is refused says why', async () => {
     await minio.start(AbortSignal.timeout(60_000));
-    await until('s3', { reachable: true, abilities: { sts: true, conditionalWrites: true, directUploads: true } });
+    await until('s3', {
+      reachable: true,
+      abilities: { sts: true, conditionalWrites: true, directUploads: true },
+    });
     await until('refused', {
       reachable: true,
       error:

@@ -150,7 +150,10 @@ class FileUpload {
   }
 
   private async finish(upload: UploadJson): Promise<FileJson> {
-    const file = upload.file ?? (await this.prove(upload)) ?? (await this.send(upload));
+    const known = upload.file ?? (await this.prove(upload));
+    if (known !== undefined)
+      this.progress.say(`${this.filename}: the service has it; nothing is left to send.`);
+    const file = known ?? (await this.send(upload));
     const sha256 = this.sha256 ?? (await this.source.sha256(() => undefined, this.service.patience.signal));
     if (file.sha256 !== sha256) {
       throw new Differs(

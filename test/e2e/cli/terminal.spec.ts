@@ -22,9 +22,11 @@ const OTHER_NODE = (process.env.PATH ?? '')
 describe('the client', () => {
   const world = useWorld();
   const cli = useCli();
-  const bytes = randomBytes(6_000_000);
+  let bytes: Buffer;
   let line: TcpProxy;
   beforeEach(async () => {
+    // Content that the service has would not be sent.
+    bytes = randomBytes(6_000_000);
     line = await TcpProxy.to(Number(new URL(world.stack.publicUrl).port));
     cli.env = { DOWNLOAD_SERVICE_URL: line.url, DOWNLOAD_SERVICE_TOKEN: world.owner.token ?? '' };
     await writeFile(join(cli.folder, 'a.bin'), bytes);

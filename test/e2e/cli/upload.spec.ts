@@ -14,9 +14,11 @@ const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 describe('download-service upload', () => {
   const world = useWorld();
   const cli = useCli();
-  const bytes = randomBytes(21 * MIB + 5);
+  let bytes: Buffer;
   let line: TcpProxy;
   beforeEach(async () => {
+    // Content that the service has would not be sent.
+    bytes = randomBytes(21 * MIB + 5);
     line = await TcpProxy.to(Number(new URL(world.stack.publicUrl).port));
     cli.env = { DOWNLOAD_SERVICE_URL: line.url, DOWNLOAD_SERVICE_TOKEN: world.owner.token ?? '' };
     await writeFile(join(cli.folder, 'a.bin'), bytes);
@@ -26,7 +28,11 @@ describe('download-service upload', () => {
   const local = (name: string): string => join(cli.folder, name);
   const described = async (run: CliRun): Promise<FileJson> =>
     (await world.owner.send(`/api/v1/files/${run.told('id')}`)).json as FileJson;
-  const expectUploaded = async (run: CliRun, value = bytes, filename = 'a.bin'): Promise<FileJson> => {
+  const expectUploaded = async (
+    run: CliRun,
+    value: Buffer = bytes,
+    filename = 'a.bin',
+  ): Promise<FileJson> => {
     expect(run.told('sha256')).toBe(sha256(value));
     const file = await described(run);
     expect(file).toMatchObject({ filename, size: value.length, sha256: sha256(value) });
@@ -248,6 +254,8 @@ describe('download-service upload', () => {
     const folder = local('state/download-service/uploads');
     const [name = ''] = await states();
     for (const wrong of ['', '{', '[]', 'null', '{"uploadId":"../../files","size":1,"mtime":"1"}']) {
+      bytes = randomBytes(3 * MIB);
+      await writeFile(local('a.bin'), bytes);
       await writeFile(join(folder, name), wrong);
       await expectUploaded(await cli.run(['upload', 'a.bin', '--parallel', '2', '--chunk-size', '2M']));
     }
@@ -264,6 +272,35 @@ describe('download-service upload', () => {
     }
     expect((await stat(folder)).mode & 0o777).toBe(0o700);
     expect(ended.stderr).not.toContain(world.owner.token);
+  });
+
+  describe('content that the service has is not sent', () => {
+    /** Whatever the file weighs, less than this has gone to the service. */
+    const LITTLE = 200_000;
+
+    it('what the caller may read becomes a file at once', async () => {
+      const { id } = await world.owner.upload(bytes);
+      line.set({ cutAfterUp: LITTLE });
+      const run = await cli.run(['upload', 'a.bin', '--name', 'again.bin']);
+      expect(run.stderr).toBe('again.bin: the service has it; nothing is left to send.\n');
+      expect(run.told('id')).not.toBe(id);
+      await expectUploaded(run, bytes, 'again.bin');
+    });
+
+    it('what a colleague has is proven', async () => {
+      const { id } = await world.member.upload(bytes);
+      expect((await world.owner.download(id)).status).toBe(404);
+      line.set({ cutAfterUp: LITTLE });
+      await expectUploaded(await cli.run(['upload', 'a.bin']));
+      expect(await states()).toEqual([]);
+    });
+
+    it('what another tenant has is sent', async () => {
+      await world.foreign.upload(bytes);
+      const run = await cli.run(['upload', 'a.bin', '--chunk-size', '2M']);
+      expect(run.stderr).toContain('a.bin: 100 %');
+      await expectUploaded(run);
+    });
   });
 
   describe('refused', () => {
