@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Differs, Failure, FileChanged } from '../failures.js';
+import { Differs, FileChanged } from '../failures.js';
 import type { Progress } from '../progress.js';
 import { type FileJson, Refusal, type Service } from '../service.js';
 import { sendChunks, throughTheService } from './send-chunks.js';
@@ -180,7 +180,8 @@ class FileUpload {
 
   private async send(upload: UploadJson): Promise<FileJson> {
     const { service, source, progress, options, filename } = this;
-    const { uploadId, chunkSize, received } = upload;
+    const { uploadId, chunkSize, received, status } = upload;
+    if (status === 'verifying') return this.verified(uploadId);
     const there = received.reduce(
       (sum, index) => sum + Math.min(chunkSize, source.size - index * chunkSize),
       0,
@@ -203,7 +204,7 @@ class FileUpload {
     for (;;) {
       const { status, file } = await this.service.json<UploadJson>(`/api/v1/uploads/${uploadId}`);
       if (file !== undefined) return file;
-      if (status !== 'verifying') throw new Failure('What has arrived at the store is not the file.');
+      if (status !== 'verifying') throw new Differs('What has arrived at the store is not the file.');
       await sleep(LOOK_EVERY, undefined, { signal });
     }
   }

@@ -6,6 +6,7 @@ import type { FileJson } from '../../harness/api.js';
 import { type CliRun, useCli } from '../../harness/cli.js';
 import { TcpProxy } from '../../harness/tcp-proxy.js';
 import { until } from '../../harness/until.js';
+import { HAS_MINIO } from '../../harness/stores.js';
 import { useWorld } from '../../harness/world.js';
 
 const MIB = 2 ** 20;
@@ -350,5 +351,50 @@ describe('download-service upload', () => {
       expect(run.stderr).toContain('cannot be reached (ECONNREFUSED)');
       expect(run.stderr).not.toContain('Trying again');
     });
+  });
+});
+
+describe.skipIf(!HAS_MINIO)('download-service upload --direct', () => {
+  const world = useWorld('accel-s3');
+  const cli = useCli();
+  let bytes: Buffer;
+  let line: TcpProxy;
+  beforeEach(async () => {
+    bytes = randomBytes(11 * MIB);
+    line = await TcpProxy.to(Number(new URL(world.stack.s3Url ?? '').port));
+    cli.env = { DOWNLOAD_SERVICE_URL: line.url, DOWNLOAD_SERVICE_TOKEN: world.owner.token ?? '' };
+    await writeFile(join(cli.folder, 'a.bin'), bytes);
+  });
+  afterEach(() => line.refuse());
+  const expectUploaded = async (run: CliRun): Promise<void> => {
+    expect(run.told('sha256')).toBe(sha256(bytes));
+    expect((await world.owner.download(run.told('id'))).body.equals(bytes)).toBe(true);
+  };
+
+  it('the bytes go to the store, and not through the service', async () => {
+    line.set({ cutAfterUp: 100_000 });
+    const run = await cli.run(['upload', 'a.bin', '--direct']);
+    expect(run.stderr).toContain('a.bin: 100 %');
+    expect(run.stderr).not.toContain('Trying again');
+    await expectUploaded(run);
+  });
+
+  it('killed before it is completed, it goes on', async () => {
+    const args = ['upload', 'a.bin', '--direct'];
+    line.set({ latency: 100 });
+    const killed = cli.start(args);
+    await killed.says(/a\.bin: 100 %/);
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    line.heal();
+    const run = await cli.run(args);
+    expect(run.stderr).toContain('a.bin: 3 of 3 chunks are there; its upload goes on.');
+    await expectUploaded(run);
+  });
+
+  it('a volume that is no object store: 1', async () => {
+    cli.env = { ...cli.env, DOWNLOAD_SERVICE_URL: world.stack.publicUrl };
+    const run = await cli.run(['upload', 'a.bin', '--direct'], 1);
+    expect(run.stderr).toContain('422 direct-upload-unavailable');
   });
 });

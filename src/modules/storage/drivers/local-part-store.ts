@@ -117,7 +117,11 @@ export class LocalPartStore extends PartStore {
     try {
       await copyFile(common, whole, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
       for (const tag of tags) {
-        const into = createWriteStream(whole, { flags: 'r+', start: Number(tag.split('-', 1)[0]), flush: true });
+        const into = createWriteStream(whole, {
+          flags: 'r+',
+          start: Number(tag.split('-', 1)[0]),
+          flush: true,
+        });
         await pipeline(createReadStream(this.volume.temporaryPathOf(key, tag)), into);
       }
       await rename(whole, common);

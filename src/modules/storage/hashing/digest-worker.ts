@@ -38,14 +38,16 @@ class FollowedObject {
 
   /** One after the other; each goes on where the one before has ended, or failed. */
   readThrough(volume: VolumeConfig, key: ObjectKey, through: number): Promise<void> {
-    this.reading = this.reading.catch(() => undefined).then(async () => {
-      if (through <= this.count) return;
-      for await (const bytes of storedBytes(volume, key, this.count, through)) {
-        this.hash.update(bytes);
-        this.checksum = crc32(bytes, this.checksum);
-        this.count += bytes.length;
-      }
-    });
+    this.reading = this.reading
+      .catch(() => undefined)
+      .then(async () => {
+        if (through <= this.count) return;
+        for await (const bytes of storedBytes(volume, key, this.count, through)) {
+          this.hash.update(bytes);
+          this.checksum = crc32(bytes, this.checksum);
+          this.count += bytes.length;
+        }
+      });
     return this.reading;
   }
 

@@ -54,6 +54,7 @@ export class WriteChunk {
    */
   async write(uid: string, index: string, request: FastifyRequest, owner: UserPrincipal): Promise<void> {
     const session = await this.uploads.alive(uid, owner);
+    if (session.protocol !== 'chunks') throw uploadNotFound();
     const place = placeOf(session, index);
     checkLength(request.headers['content-length'], place);
     const digest = new BodyDigest(claimedDigests(request.headers['content-digest']));
