@@ -44,7 +44,7 @@ describe.skipIf(!HAS_MINIO)('uploads straight to the store', () => {
     beginUpload(world.owner, { size: bytes.length, chunkSize: PART, direct: true, ...more });
   const partsOf = ({ parts }: Begun): readonly PartUrl[] => {
     expect(parts).toBeDefined();
-    return parts as readonly PartUrl[];
+    return parts!;
   };
   const sendAll = async (upload: Begun, bytes: Buffer) => {
     for (const { index, url } of partsOf(upload)) {
@@ -88,7 +88,7 @@ describe.skipIf(!HAS_MINIO)('uploads straight to the store', () => {
     });
     const again = await completeUpload(world.owner, upload);
     expect({ status: again.status, json: again.json }).toEqual({ status: 200, json: done.file });
-    const { id } = done.file as FileJson;
+    const { id } = done.file!;
     expect((await world.owner.download(id)).body.equals(bytes)).toBe(true);
     // The URLs are good for nothing any more.
     expect((await put(first.url, randomBytes(PART))).status).toBe(404);

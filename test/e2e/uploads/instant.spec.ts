@@ -35,7 +35,7 @@ describe('instant upload', () => {
     api.post(`/api/v1/uploads/${uploadId}/proof`, { digest });
   const challengeOf = (upload: Begun): Challenge => {
     expect(upload.challenge).toBeDefined();
-    return upload.challenge as Challenge;
+    return upload.challenge!;
   };
   const blobsOf = async (...files: FileJson[]) => {
     const ids = files.map(({ id }) => id);
@@ -52,7 +52,7 @@ describe('instant upload', () => {
     const upload = await begin(world.owner, bytes, { filename: 'mine.bin', visibility: 'private' });
     expect(upload).toMatchObject({ status: 'completed', received: [] });
     expect(upload.challenge).toBeUndefined();
-    const file = upload.file as FileJson;
+    const file = upload.file!;
     expect(file).toMatchObject({
       filename: 'mine.bin',
       visibility: 'private',
