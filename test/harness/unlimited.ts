@@ -1,4 +1,4 @@
-/** Tests are one user that does much at once; the limits have suites of their own. */
+/** Tests are one user that does much at once; the limits of downloads and of uploads have suites of their own. */
 export const UNLIMITED = {
   RATE_LIMIT_DOWNLOADS: '1000000000',
   DOWNLOAD_MAX_CONCURRENT: '1000000',
