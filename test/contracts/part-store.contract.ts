@@ -114,6 +114,48 @@ export function partStoreContract(name: string, open: () => Promise<PartStoreUnd
       expect((await read(upload)).equals(bytes)).toBe(true);
     });
 
+    it('takes a part that is kept apart from the others into the whole', async () => {
+      const bytes = randomBytes(3 * part + 5);
+      const upload = await begin(bytes.length);
+      const tags = await writeAll(upload, bytes, [0, 3]);
+      // Who was to write it before has come so far.
+      await write(upload, 1, randomBytes(bytes.length));
+      for (const [index, apart] of [
+        [1, 'a'],
+        [2, 'b'],
+      ] as const) {
+        const place = { ...placeOf(upload, index), apart };
+        tags[index] = await test.parts.writePart(upload, place, chunked(bytesOf(bytes, place)), never);
+      }
+      await test.others.complete(upload, tags);
+      await test.parts.complete(upload, tags);
+      expect((await read(upload)).equals(bytes)).toBe(true);
+      expect(await test.leftovers(upload.key)).toHaveLength(1);
+    });
+
+    it('nothing is left of parts that are kept apart when the upload is given up, nor of a late one', async () => {
+      const upload = await begin(2 * part);
+      const place = { ...placeOf(upload, 0), apart: 'a' };
+      const source = () => chunked(randomBytes(part));
+      await test.parts.writePart(upload, place, source(), never);
+      await test.objects.remove(upload.key);
+      const late = test.parts.writePart(upload, { ...place, apart: 'b' }, source(), never);
+      await expect(late).rejects.toThrow(ObjectNotFound);
+      expect(await test.leftovers(upload.key)).toEqual([]);
+    });
+
+    it('completed at once from several replicas, the object is there: nobody removes what another has made', async () => {
+      for (let round = 0; round < 20; round += 1) {
+        const bytes = randomBytes(1_000);
+        const upload = await begin(bytes.length);
+        const tags = await writeAll(upload, bytes, [0]);
+        const asked = [test.parts, test.others, test.parts].map((parts) => parts.complete(upload, tags));
+        const ends = await Promise.allSettled(asked);
+        expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true);
+        expect((await read(upload)).equals(bytes)).toBe(true);
+      }
+    });
+
     it('completes again after it has succeeded, also on another replica', async () => {
       const bytes = randomBytes(part + 1);
       const upload = await begin(bytes.length);

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Api } from './api.js';
 import type { Seed } from './seed.js';
 
 interface UsageRow extends Record<string, unknown> {
@@ -43,4 +44,13 @@ export async function expectUsageIsRight(
     rows.filter(({ from }) => from === source).map(({ from: _, ...row }) => row);
   expect(of('kept')).toEqual(of('counted'));
   return of('kept').length;
+}
+
+/** Until many requests at once find a connection to PostgreSQL: the first of a process open them, which on a busy machine takes its time. */
+export async function untilManyAreServed(api: Api): Promise<void> {
+  for (let round = 0; round < 20; round += 1) {
+    const answers = await Promise.all(Array.from({ length: 32 }, () => api.send('/api/v1/auth/me')));
+    if (answers.every(({ status }) => status === 200)) return;
+  }
+  throw new Error('PostgreSQL does not serve many requests at once');
 }

@@ -297,6 +297,14 @@ const TABLE: readonly Row[] = [
     statuses: onlyOwner(204),
   },
   {
+    route: 'post /api/v1/uploads/{id}/parts',
+    scope: 'upload',
+    object: upload,
+    // Its chunks come to us: nobody gets URLs for them.
+    request: () => json({ indexes: [0] }),
+    statuses: forKeys(404),
+  },
+  {
     route: 'post /api/v1/uploads/{id}/proof',
     scope: 'upload',
     object: upload,

@@ -12,6 +12,10 @@ import { UploadSessionsController } from './sessions/upload-sessions.controller.
 import { UploadSessionsRepository } from './sessions/upload-sessions.repository.js';
 import { UploadView } from './sessions/upload-view.js';
 import { WriteChunk } from './sessions/write-chunk.js';
+import { CompleteDirect } from './direct/complete-direct.js';
+import { PartUrls } from './direct/part-urls.js';
+import { Completions } from './sessions/completions.js';
+import { ReceivedParts } from './sessions/received-parts.js';
 import { ChallengesRepository } from './instant/challenges.repository.js';
 import { InstantUpload } from './instant/instant-upload.js';
 import { ProvePossession } from './instant/prove-possession.js';
@@ -32,7 +36,11 @@ import { UploadsController } from './uploads.controller.js';
     AbortUpload,
     BucketBytes,
     ChallengesRepository,
+    CompleteDirect,
+    Completions,
     CompleteUpload,
+    PartUrls,
+    ReceivedParts,
     CreateUpload,
     FindUpload,
     InstantUpload,

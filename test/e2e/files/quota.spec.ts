@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem, multipart } from '../../harness/api.js';
 import type { Answer } from '../../harness/http.js';
 import type { SeededUser } from '../../harness/seed.js';
-import { expectUsageIsRight } from '../../harness/storage-usage.js';
+import { expectUsageIsRight, untilManyAreServed } from '../../harness/storage-usage.js';
 import { useWorld } from '../../harness/world.js';
 
 const KIB = 1_024;
@@ -60,6 +60,8 @@ describe('quotas', () => {
         .length,
     };
   };
+
+  beforeAll(() => untilManyAreServed(world.owner));
 
   it('50 forms at once against room for 7: 7 files, 43 times 507, and nothing is left of those', async () => {
     const tenantId = await newTenant();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type Api, expectProblem } from '../../harness/api.js';
-import { expectUsageIsRight } from '../../harness/storage-usage.js';
+import { expectUsageIsRight, untilManyAreServed } from '../../harness/storage-usage.js';
 import {
   beginUpload,
   completed,
@@ -34,6 +34,7 @@ describe('quotas of uploads in parts', () => {
 
   it('50 creations and 20 forms at once: what is reserved and what is published never exceed the quota together', async () => {
     const { api, tenantId } = await newcomer(1_000_000);
+    await untilManyAreServed(api);
     const answers = await Promise.all([
       ...Array.from({ length: 50 }, () => begin(api, 90_000)),
       ...Array.from({ length: 20 }, () => form(api, 90_000)),

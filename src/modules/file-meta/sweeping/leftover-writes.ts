@@ -60,7 +60,8 @@ export class LeftoverWrites implements SweepStep {
         tally.found += 1;
         if (await handle(volume, leftover)) tally.removed += 1;
         tally.bytes += leftover.bytes ?? 0;
-        if (tally.found === COUNTED_AT_MOST) break;
+        // Only a count ends here.
+        if (tally.found - tally.removed === COUNTED_AT_MOST) break;
       }
       return tally;
     } catch (error) {

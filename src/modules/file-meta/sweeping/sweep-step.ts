@@ -36,4 +36,4 @@ export interface SweepStep {
 }
 
 /** A count of what is to be swept goes no further: it must answer in time, whatever has gathered. */
-export const COUNTED_AT_MOST = 100_000;
+export const COUNTED_AT_MOST = 10_000;

@@ -14,7 +14,7 @@ export class SweptStepDto {
   name!: string;
   /** Where the step knows it. @example local */
   volume?: string;
-  /** What nothing owns; a dry run counts up to 100,000 a step and volume. */
+  /** What nothing owns; a dry run counts up to 10,000 a step and volume. */
   @ApiProperty({ type: 'integer', example: 12 })
   found!: number;
   @ApiProperty({ type: 'integer', example: 12 })

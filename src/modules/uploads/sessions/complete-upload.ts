@@ -23,8 +23,8 @@ import {
 import { SAMPLE_LENGTH, TypeDetection } from '../limits/type-detection.js';
 import { reached } from '../upload-steps.js';
 import { uploadBusy, uploadIncomplete, uploadNotFound, wholeMismatch } from '../uploads.problems.js';
-import { chunkCountOf } from './chunk-plan.js';
 import { FindUpload } from './find-upload.js';
+import { ReceivedParts } from './received-parts.js';
 import { type Lease, UploadLeases, WHOLE } from './upload-leases.js';
 import { openUploadOf, type UploadSession } from './upload-session.js';
 import { UploadSessionsRepository } from './upload-sessions.repository.js';
@@ -47,6 +47,7 @@ export class CompleteUpload {
   constructor(
     private readonly uploads: FindUpload,
     private readonly sessions: UploadSessionsRepository,
+    private readonly parts: ReceivedParts,
     private readonly leases: UploadLeases,
     private readonly volumes: Volumes,
     private readonly digests: BackgroundDigests,
@@ -67,22 +68,11 @@ export class CompleteUpload {
       const session = await this.uploads.alive(uid, owner);
       if (session.fileId !== null)
         return { file: await this.files.open(session.fileId, owner, 'read'), created: false };
-      await this.requireAll(session);
+      await this.parts.require(session);
       const lease = await this.leases.take(session, WHOLE, { yields: false, patience: 0, signal: client });
       if (lease !== undefined) return await this.completeHeld(session, owner, lease);
       await sleep(LOOK, undefined, { signal: client });
     }
-  }
-
-  private async requireAll(session: UploadSession): Promise<void> {
-    if (session.protocol === 'tus') {
-      const missing = session.size - session.received;
-      if (missing > 0) throw uploadIncomplete(`${missing} of ${session.size} bytes are missing.`);
-      return;
-    }
-    const received = await this.sessions.receivedIndexes(session);
-    const missing = chunkCountOf(session) - received.length;
-    if (missing > 0) throw uploadIncomplete(`${missing} of ${chunkCountOf(session)} chunks are missing.`);
   }
 
   private async completeHeld(
@@ -116,8 +106,9 @@ export class CompleteUpload {
     const { volume, objectKey, size } = session;
     if (!(await this.sessions.beginVerifying(session))) throw uploadNotFound();
     reached('verifying');
-    const tags = await this.sessions.tags(session);
-    const storeTag = await this.volumes.get(volume).parts.complete(openUploadOf(session), tags);
+    const tags = await this.parts.tags(session);
+    const { parts } = this.volumes.get(volume);
+    const storeTag = tags && (await parts.complete(openUploadOf(session), tags));
     reached('object-completed');
     const facts = await this.digests.finish(volume, objectKey, size);
     if (session.sha256 !== null && facts.sha256 !== session.sha256)

@@ -12,6 +12,7 @@ import {
 import { insufficientStorage, newObjectKey, VolumeFull, Volumes } from '../../storage/index.js';
 import { chosenVolume } from '../chosen-volume.js';
 import { storedContentType } from '../content-type.js';
+import { directPartsOf } from '../direct/direct-parts-of.js';
 import { InstantUpload } from '../instant/instant-upload.js';
 import { reached } from '../upload-steps.js';
 import { chunkSizeFor } from './chunk-plan.js';
@@ -51,7 +52,7 @@ export class CreateUpload {
   /**
    * The session is there before the store begins: what a crash leaves of it expires and is swept. A file whose content the user has already is
    * there at once.
-   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `forbidden` (403), `validation-failed` (400),
+   * @throws Problem `payload-too-large` (413), `content-type-not-allowed` (415), `direct-upload-unavailable` (422), `forbidden` (403), `validation-failed` (400),
    * `too-many-uploads` (429), `quota-exceeded` (507), `insufficient-storage` (507), `dependency-unavailable` (503); then nothing is left behind
    */
   async create(file: AnnouncedFile, protocol: UploadProtocol, owner: UserPrincipal): Promise<UploadSession> {
@@ -69,6 +70,7 @@ export class CreateUpload {
     }
     const volume = chosenVolume(file.volume ?? '', owner, this.volumes) ?? this.volumes.default.name;
     const { parts } = this.volumes.get(volume);
+    if (protocol === 'direct') directPartsOf(this.volumes.get(volume)).require();
     const contentType = storedContentType(file.contentType);
     this.types.judge(contentType);
     return {

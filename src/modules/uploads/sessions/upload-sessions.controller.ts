@@ -12,6 +12,7 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import {
+  ApiAcceptedResponse,
   ApiBody,
   ApiConsumes,
   ApiCreatedResponse,
@@ -27,10 +28,13 @@ import { ApiProblems, ClientSignal, LocationInterceptor, StreamedBody } from '..
 import { RateLimit } from '../../../common/throttling/index.js';
 import { CallingUser, RequirePermission, type UserPrincipal } from '../../auth/index.js';
 import { FileDto, FileRepresentationInterceptor, type StoredFile } from '../../file-meta/index.js';
+import { PartUrls } from '../direct/part-urls.js';
+import { PartUrlsDto, RenewPartsDto } from '../direct/part-urls.dto.js';
 import { ProvePossession } from '../instant/prove-possession.js';
 import { AbortUpload } from './abort-upload.js';
 import { CompletedUploadInterceptor } from './completed-upload.interceptor.js';
-import { type CompletedUpload, CompleteUpload } from './complete-upload.js';
+import type { CompletedUpload } from './complete-upload.js';
+import { Completions } from './completions.js';
 import { CreateUpload } from './create-upload.js';
 import { UploadView } from './upload-view.js';
 import { NewUploadDto, ProofDto, UploadDto, UploadProgressQuery } from './uploads.dto.js';
@@ -45,7 +49,8 @@ export class UploadSessionsController {
   constructor(
     private readonly creation: CreateUpload,
     private readonly chunks: WriteChunk,
-    private readonly completion: CompleteUpload,
+    private readonly completions: Completions,
+    private readonly partUrls: PartUrls,
     private readonly proof: ProvePossession,
     private readonly ending: AbortUpload,
     private readonly view: UploadView,
@@ -64,9 +69,10 @@ export class UploadSessionsController {
     description: 'The upload session',
     headers: { Location: { description: 'Path of the session', schema: { type: 'string' } } },
   })
-  @ApiProblems(400, 401, 403, 413, 415, 429, 503, 507)
+  @ApiProblems(400, 401, 403, 413, 415, 422, 429, 503, 507)
   async createUpload(@Body() upload: NewUploadDto, @CallingUser() user: UserPrincipal): Promise<UploadDto> {
-    return this.view.of(await this.creation.create(upload, 'chunks', user), user);
+    const protocol = upload.direct === true ? 'direct' : 'chunks';
+    return this.view.ofNew(await this.creation.create(upload, protocol, user), user);
   }
 
   /** Which chunks are there, as `GET /uploads/:id` says. */
@@ -137,13 +143,33 @@ export class UploadSessionsController {
     headers: { Location: { description: 'Path of the new file', schema: { type: 'string' } } },
   })
   @ApiOkResponse({ type: FileDto, description: 'The file, which was there already' })
-  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503)
+  @ApiAcceptedResponse({
+    type: UploadDto,
+    description: 'Of a direct upload: its bytes are being read, `GET /uploads/:id` says when it is done',
+  })
+  @ApiProblems(401, 403, 404, 409, 410, 422, 429, 503, 507)
   completeUpload(
     @Param('id') id: string,
     @CallingUser() user: UserPrincipal,
     @ClientSignal() client: AbortSignal,
-  ): Promise<CompletedUpload> {
-    return this.completion.complete(id, user, client);
+  ): Promise<CompletedUpload | UploadDto> {
+    return this.completions.complete(id, user, client);
+  }
+
+  /** For a direct upload: URLs for parts whose URLs are not there yet, or have expired. */
+  @Post(':id/parts')
+  @HttpCode(200)
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'Get URLs for the parts of a direct upload' })
+  @ApiParam(UPLOAD_ID)
+  @ApiOkResponse({ type: PartUrlsDto, description: 'One URL a part, as they were asked for' })
+  @ApiProblems(400, 401, 403, 404, 409, 410, 422, 429, 503)
+  async renewParts(
+    @Param('id') id: string,
+    @Body() { indexes }: RenewPartsDto,
+    @CallingUser() user: UserPrincipal,
+  ): Promise<PartUrlsDto> {
+    return { parts: await this.partUrls.renew(id, indexes, user) };
   }
 
   /**

@@ -1,10 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import type { UserPrincipal } from '../../auth/index.js';
 import { FileAccess, toFileDto } from '../../file-meta/index.js';
+import { CompleteDirect } from '../direct/complete-direct.js';
+import { PartUrls } from '../direct/part-urls.js';
 import { chunkCountOf } from './chunk-plan.js';
 import { FindUpload } from './find-upload.js';
+import { ReceivedParts } from './received-parts.js';
 import type { UploadSession } from './upload-session.js';
-import { UploadSessionsRepository } from './upload-sessions.repository.js';
 import { toChallengeDto, type UploadDto } from './uploads.dto.js';
 
 /** What a client is told of a session. */
@@ -12,13 +14,25 @@ import { toChallengeDto, type UploadDto } from './uploads.dto.js';
 export class UploadView {
   constructor(
     private readonly uploads: FindUpload,
-    private readonly sessions: UploadSessionsRepository,
+    private readonly parts: ReceivedParts,
+    private readonly direct: CompleteDirect,
+    private readonly partUrls: PartUrls,
     private readonly files: FileAccess,
   ) {}
 
   /** @throws Problem `upload-not-found` (404), `upload-expired` (410) */
   async get(uid: string, owner: UserPrincipal): Promise<UploadDto> {
-    return this.of(await this.uploads.any(uid, owner), owner);
+    const session = await this.uploads.any(uid, owner);
+    await this.direct.resume(session, owner);
+    return this.of(session, owner);
+  }
+
+  /** Of one that has just begun. */
+  async ofNew(session: UploadSession, owner: UserPrincipal): Promise<UploadDto> {
+    const isDirect = session.protocol === 'direct' && session.status === 'uploading';
+    const view = await this.of(session, owner);
+    if (isDirect) view.parts = await this.partUrls.first(session);
+    return view;
   }
 
   async of(session: UploadSession, owner: UserPrincipal): Promise<UploadDto> {
@@ -31,20 +45,12 @@ export class UploadView {
       status,
       chunkSize,
       chunkCount: chunkCountOf(session),
-      received: await this.receivedOf(session),
+      received: await this.parts.indexes(session),
       expiresAt: expiresAt.toISOString(),
       ...(challenge !== null && status === 'uploading' && { challenge: toChallengeDto(challenge) }),
       ...(failure !== null && { failure }),
       ...(file !== undefined && { file: toFileDto(file) }),
     };
-  }
-
-  /** What comes byte after byte has no chunks of its own: told are those that it makes up. */
-  private receivedOf(session: UploadSession): Promise<number[]> | number[] {
-    if (session.protocol !== 'tus') return this.sessions.receivedIndexes(session);
-    const { size, received, chunkSize } = session;
-    const count = received === size ? chunkCountOf(session) : Math.floor(received / chunkSize);
-    return [...Array(count).keys()];
   }
 
   /** It may have been deleted since. */

@@ -1,5 +1,17 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { IsIn, IsInt, IsOptional, IsString, IsUUID, Matches, Max, MaxLength, Min } from 'class-validator';
+import {
+  IsBoolean,
+  IsIn,
+  IsInt,
+  IsOptional,
+  IsString,
+  IsUUID,
+  Matches,
+  Max,
+  MaxLength,
+  Min,
+} from 'class-validator';
+import { PartUrlDto } from '../direct/part-urls.dto.js';
 import type { Challenge } from '../instant/challenge.js';
 import { FileDto, FilenameRule, VISIBILITIES, type Visibility } from '../../file-meta/index.js';
 import { MAX_CHUNK_SIZE, MIN_CHUNK_SIZE } from './chunk-plan.js';
@@ -47,6 +59,12 @@ export class NewUploadDto {
   @IsString()
   @MaxLength(32)
   volume?: string;
+
+  /** The chunks go straight to the object store, by presigned URLs. */
+  @ApiProperty({ type: 'boolean', default: false, required: false })
+  @IsOptional()
+  @IsBoolean()
+  direct?: boolean;
 }
 
 export class ProofDto {
@@ -109,6 +127,9 @@ export class UploadDto {
   /** Code of the problem with which it has failed. */
   @ApiProperty({ required: false, example: 'digest-mismatch' })
   failure?: string;
+  /** Where the first parts go, when they go to the store; `POST /uploads/:id/parts` gives more. */
+  @ApiProperty({ type: [PartUrlDto], required: false })
+  parts?: PartUrlDto[];
   /** With it a proof may take the place of the bytes: `POST /uploads/:id/proof`. */
   @ApiProperty({ type: ChallengeDto, required: false })
   challenge?: ChallengeDto;

@@ -4,12 +4,14 @@ import type { ObjectKey } from '../../object-key.js';
 import { ObjectExists, ObjectNotFound } from '../../object-store.js';
 import { type OpenUpload, type PartPlace, PartStore } from '../../part-store.js';
 import { beginUpload, completeUpload, partQuery } from './multipart-requests.js';
-import { headOf, newObject, putObject, WRITE_PATIENCE } from './new-object.js';
+import { headOf, newObject, putObject } from './new-object.js';
 import { objectError, translated } from './object-errors.js';
 import { S3Client } from './s3-client.js';
 import { uriEncode } from './signature-v4.js';
 import { StoreAway, StoreError } from './store-problems.js';
 
+/** Milliseconds. A part is sent once: so the store has longer for it than where there is another attempt, and still within 20 s. */
+const PART_PATIENCE = 15_000;
 /** Milliseconds that a caller who is told 503 anyway waits for the reason. */
 const ASK_PATIENCE = 2_000;
 
@@ -42,7 +44,7 @@ export class S3PartStore extends PartStore {
   ): Promise<string> {
     const name = this.nameOf(key);
     const query = partQuery(handle, index + 1);
-    const put = { key: name, query, source, size, signal, patience: WRITE_PATIENCE };
+    const put = { key: name, query, source, size, signal, patience: PART_PATIENCE };
     try {
       const { etag = '' } = await this.client.put(put);
       return etag;
