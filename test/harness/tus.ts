@@ -3,6 +3,9 @@ import { expect } from 'vitest';
 import type { Api } from './api.js';
 import type { Answer, Request } from './http.js';
 
+/** Those that are undefined are left out. */
+type TusHeaders = Record<string, string | number | undefined>;
+
 export const TUS = { 'Tus-Resumable': '1.0.0' };
 export const OFFSET_TYPE = 'application/offset+octet-stream';
 
@@ -17,16 +20,16 @@ export function tusChecksum(algorithm: 'sha1' | 'sha256' | 'md5', bytes: Buffer)
   return `${algorithm} ${createHash(algorithm).update(bytes).digest('base64')}`;
 }
 
-/** A request of the protocol; headers that are undefined are left out. */
+/** A request of the protocol. */
 export function tusRequest(
   api: Api,
   method: string,
   path: string,
-  headers: Record<string, string | number | undefined> = {},
+  headers: TusHeaders = {},
   body?: Request['body'],
 ): Promise<Answer> {
   const length = Buffer.isBuffer(body) ? { 'Content-Length': body.length } : {};
-  const all = { ...TUS, ...length, ...headers };
+  const all: TusHeaders = { ...TUS, ...length, ...headers };
   const sent = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   return api.send(path, { method, headers: sent, ...(body !== undefined && { body }), timeout: 60_000 });
 }
@@ -50,7 +53,7 @@ export function tusPatch(
   path: string,
   offset: number | string,
   body: Request['body'],
-  headers: Record<string, string | number | undefined> = {},
+  headers: TusHeaders = {},
 ): Promise<Answer> {
   return tusRequest(
     api,

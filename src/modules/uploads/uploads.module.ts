@@ -23,7 +23,7 @@ import { TypeDetection } from './limits/type-detection.js';
 import { BucketBytes } from './tus/bucket-bytes.js';
 import { TusOptionsController } from './tus/tus-options.controller.js';
 import { TusProgress } from './tus/tus-progress.repository.js';
-import { TusResumable } from './tus/tus-resumable.js';
+import { TusResponses } from './tus/tus-responses.js';
 import { TusUploads } from './tus/tus-uploads.js';
 import { TusController } from './tus/tus.controller.js';
 import { WriteBytes } from './tus/write-bytes.js';
@@ -47,7 +47,7 @@ import { UploadsController } from './uploads.controller.js';
     ProvePossession,
     SweepSessions,
     TusProgress,
-    TusResumable,
+    TusResponses,
     TusUploads,
     TypeDetection,
     UploadFormService,

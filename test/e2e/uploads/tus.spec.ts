@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
-import { describe, expect, it } from 'vitest';
-import { expectProblem } from '../../harness/api.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Api, expectProblem } from '../../harness/api.js';
 import type { Answer } from '../../harness/http.js';
 import { UPLOAD_MAX_SIZE } from '../../harness/shared-stack.js';
 import {
@@ -15,6 +17,7 @@ import {
   tusPatch,
   tusRequest,
 } from '../../harness/tus.js';
+import { until } from '../../harness/until.js';
 import { beginUpload, getUpload, MEBIBYTE, putChunk, sha256Of } from '../../harness/uploads.js';
 import { MODES, useWorld } from '../../harness/world.js';
 
@@ -258,8 +261,33 @@ describe.each(MODES.filter((mode) => mode !== 'stream'))('tus (%s)', (mode) => {
   });
 });
 
+/** Fewer bytes than anybody sends who wants to get done. @returns what is answered */
+async function dribble({ origin, token = '' }: Api, path: string): Promise<string> {
+  const { hostname, port } = new URL(origin);
+  const socket = connect(Number(port), hostname);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  socket.write(
+    `PATCH ${path} HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: Bearer ${token}\r\nTus-Resumable: 1.0.0\r\n` +
+      `Upload-Offset: 0\r\nContent-Length: 100000\r\nContent-Type: ${OFFSET_TYPE}\r\n\r\n`,
+  );
+  const timer = setInterval(() => socket.write('x'.repeat(10)), 500);
+  await once(socket, 'close').finally(() => {
+    clearInterval(timer);
+  });
+  return Buffer.concat(chunks).toString('latin1');
+}
+
 describe('tus: the protocol', () => {
   const world = useWorld();
+  /** Half a minute, beside all others. */
+  let slow: { readonly path: string; readonly answer: Promise<string> };
+  beforeAll(async () => {
+    const path = await tusCreate(world.owner, 100_000);
+    slow = { path, answer: dribble(world.owner, path) };
+  });
   const create = (size: number, metadata: Record<string, string> = {}) =>
     tusCreate(world.owner, size, metadata);
   const patch = (path: string, offset: number | string, body: Buffer, headers = {}) =>
@@ -558,5 +586,17 @@ describe('tus: the protocol', () => {
     const bytes = randomBytes(100_000);
     const answer = await patch(await create(bytes.length), 0, bytes, { Expect: '100-continue' });
     expect(answer.status, answer.text).toBe(204);
+  });
+
+  it('408: a body that comes slower than anybody needs; what came is kept', { timeout: 60_000 }, async () => {
+    const answer = await slow.answer;
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).toContain('"code":"request-timeout"');
+    const offset = await until(
+      () => tusOffset(world.owner, slow.path),
+      (now) => now > 0,
+    );
+    expect(offset).toBeGreaterThan(100);
+    expect(offset).toBeLessThan(2_000);
   });
 });
