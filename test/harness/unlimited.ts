@@ -4,3 +4,11 @@ export const UNLIMITED = {
   DOWNLOAD_MAX_CONCURRENT: '1000000',
   UPLOAD_MAX_SESSIONS: '10000',
 };
+
+/** Of uploads too: sessions that a fault has cut short are open until they expire. */
+export const UNLIMITED_UPLOADS = {
+  RATE_LIMIT_API: '1000000',
+  RATE_LIMIT_CHUNKS: '1000000',
+  UPLOAD_MAX_SESSIONS: '10000',
+  UPLOAD_MAX_IN_FLIGHT: String(2 ** 40),
+};

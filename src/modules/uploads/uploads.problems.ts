@@ -26,6 +26,11 @@ const uploadBusyKind: ProblemKind = {
   status: 409,
   title: 'Another request is at work on the upload',
 };
+const uploadCompletedKind: ProblemKind = {
+  code: 'upload-completed',
+  status: 409,
+  title: 'The upload is a file already',
+};
 const chunkDiffersKind: ProblemKind = {
   code: 'chunk-differs',
   status: 409,
@@ -71,6 +76,11 @@ export function uploadIncomplete(detail: string): Problem {
 
 export function uploadBusy(): Problem {
   return new Problem(uploadBusyKind, { headers: { 'Retry-After': '1' } });
+}
+
+/** It takes no more bytes, and never had any when its content was there before. */
+export function uploadCompleted(): Problem {
+  return new Problem(uploadCompletedKind, { detail: 'Ask for the upload: its answer has the file.' });
 }
 
 export function chunkDiffers(index: number): Problem {

@@ -107,6 +107,20 @@ describe('uploads in chunks', () => {
     expect((await completed(world.owner, upload)).sha256).toBe(sha256Of(bytes));
   });
 
+  it('a chunk of a file that is done: the same bytes are 204, and where there never were any it is 409', async () => {
+    const bytes = randomBytes(CHUNK + 5);
+    const upload = await begin(bytes);
+    await putChunks(world.owner, upload, bytes);
+    await completed(world.owner, upload);
+    await putChunks(world.owner, upload, bytes, [1, 0]);
+    expectProblem(await putChunk(world.owner, upload, 0, randomBytes(CHUNK)), 409, 'chunk-differs');
+    // Its content is there: it is a file at once.
+    const instant = await begin(bytes, { sha256: sha256Of(bytes) });
+    expect(instant.file).toBeDefined();
+    const chunk = await putChunk(world.owner, instant, 0, chunkOf(bytes, instant, 0));
+    expectProblem(chunk, 409, 'upload-completed');
+  });
+
   it("another file's hash with other bytes: 422, for good, and the other file stays", async () => {
     const victim = randomBytes(CHUNK);
     const { id } = await world.admin.upload(victim);

@@ -23,6 +23,7 @@ import {
   digestMismatch,
   lengthRequired,
   uploadBusy,
+  uploadCompleted,
   uploadNotFound,
 } from '../uploads.problems.js';
 import { chunkCountOf, chunkPlaceOf } from './chunk-plan.js';
@@ -50,7 +51,7 @@ export class WriteChunk {
    * When it resolves, the chunk survives a crash of the machine, and is never written again: the same bytes once more change nothing.
    * @param index as it came
    * @throws Problem `upload-not-found` (404), `upload-expired` (410), `validation-failed` (400), `length-required` (411), `digest-mismatch` (422),
-   * `chunk-differs` (409), `upload-busy` (409), `request-timeout` (408), `insufficient-storage` (507), `dependency-unavailable` (503)
+   * `chunk-differs` (409), `upload-completed` (409), `upload-busy` (409), `request-timeout` (408), `insufficient-storage` (507), `dependency-unavailable` (503)
    */
   async write(uid: string, index: string, request: FastifyRequest, owner: UserPrincipal): Promise<void> {
     const session = await this.uploads.alive(uid, owner);
@@ -58,7 +59,16 @@ export class WriteChunk {
     const place = placeOf(session, index);
     checkLength(request.headers['content-length'], place);
     const digest = new BodyDigest(claimedDigests(request.headers['content-digest']));
+    const look = (bytes: Buffer) => {
+      digest.update(bytes);
+    };
     await watchBody(request, { ...BODY_PACE, maxBytes: Infinity }, async (signal) => {
+      const there = await this.sessions.chunk(session, place.index);
+      if (there !== undefined) {
+        await compare(there.sha256, new PassedBody(request.raw, look), place, digest, signal);
+        return;
+      }
+      if (session.fileId !== null) throw uploadCompleted();
       const lease = await this.leases.take(session, place.index, {
         yields: true,
         patience: PATIENCE,
@@ -66,16 +76,14 @@ export class WriteChunk {
       });
       if (lease === undefined) throw uploadBusy();
       try {
-        const look = (bytes: Buffer) => {
-          digest.update(bytes);
-        };
         const source = new PassedBody(request.raw, look, () => {
           lease.assertHeld();
         });
         const ends = AbortSignal.any([signal, lease.signal]);
-        const there = await this.sessions.chunk(session, place.index);
-        if (there === undefined) await this.store(session, place, source, digest, lease, ends);
-        else await compare(there.sha256, source, place, digest, ends);
+        // It may have come while the lease was waited for.
+        const since = await this.sessions.chunk(session, place.index);
+        if (since === undefined) await this.store(session, place, source, digest, lease, ends);
+        else await compare(since.sha256, source, place, digest, ends);
       } catch (error) {
         throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
       } finally {
