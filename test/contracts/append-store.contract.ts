@@ -63,7 +63,7 @@ export function appendStoreContract(
     });
 
     it.each<[string, (source: PassThrough, abort: AbortController) => void]>([
-      ['is aborted', (_, abort) => abort.abort()],
+      ['is aborted', (_, abort) => { abort.abort(); }],
       ['breaks', (source) => source.destroy(new Error('the source broke'))],
     ])('what has come is kept of a source that %s', async (_, end) => {
       const source = new PassThrough();
