@@ -151,6 +151,7 @@ const TABLE: readonly Row[] = [
     statuses: people(204),
   },
   { route: 'get /api/v1/auth/me', statuses: people(200) },
+  { route: 'get /api/v1/auth/usage', statuses: people(200) },
   { route: 'get /api/v1/auth/sessions', statuses: people(200) },
   { route: 'delete /api/v1/auth/sessions', endsSessions: true, request: remove, statuses: people(204) },
   {

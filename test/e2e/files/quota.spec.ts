@@ -43,7 +43,7 @@ describe('quotas', () => {
     return answers.filter(({ status }) => status === 201).length;
   };
   const usageOf = async (api: Api) =>
-    ((await api.send('/api/v1/auth/me')).json as { usage: Record<string, number | null> }).usage;
+    (await api.send('/api/v1/auth/usage')).json as Record<string, number | null>;
   const tenantOf = async (id: string) =>
     (await world.operator.send(`/api/v1/tenants/${id}`)).json as Record<string, number | null>;
   const detailOf = (answer: Answer) => (answer.json as { detail: string }).detail;
