@@ -82,7 +82,7 @@ export class Progress {
     const bar = `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
     const rest = ` ${percent} ${bar} ${figures}`;
     // One line, whatever the window: a line that wraps could not be drawn over.
-    const room = Math.max(0, (this.screen.columns ?? 80) - 1);
+    const room = widthOf(this.screen) - 1;
     const label = shortened(this.label, Math.max(8, room - rest.length));
     this.screen.write(`\r\u001b[K${(label + rest).slice(0, room)}`);
   }
@@ -95,6 +95,11 @@ export class Progress {
     if (first === undefined || now - first.at < 1) return 0;
     return (this.done - first.done) / ((now - first.at) / 1_000);
   }
+}
+
+/** Some terminals do not know how wide they are, and say 0. */
+function widthOf({ columns = 0 }: Screen): number {
+  return columns > 0 ? columns : 80;
 }
 
 function shortened(text: string, room: number): string {

@@ -21,7 +21,7 @@ export interface Patience {
 }
 
 const FIRST_WAIT = 0.5;
-const LONGEST_WAIT = 30;
+const LONGEST_WAIT = 10;
 
 /**
  * Tries until it goes well: ever more seldom, never sooner than the service asks for, and not in step with others (a service that is back

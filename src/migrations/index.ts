@@ -15,6 +15,7 @@ import { Sweeping1763700900000 } from './1763700900000-sweeping.js';
 import { StorageUsage1763700950000 } from './1763700950000-storage-usage.js';
 import { DetectedTypes1763700951000 } from './1763700951000-detected-types.js';
 import { InstantUploads1763701000000 } from './1763701000000-instant-uploads.js';
+import { UploadTails1763701050000 } from './1763701050000-upload-tails.js';
 
 /** In order. Forward only; a later release adds to the end. */
 export const migrations: readonly (new () => MigrationInterface)[] = [
@@ -34,4 +35,5 @@ export const migrations: readonly (new () => MigrationInterface)[] = [
   StorageUsage1763700950000,
   DetectedTypes1763700951000,
   InstantUploads1763701000000,
+  UploadTails1763701050000,
 ];

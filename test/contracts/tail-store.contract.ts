@@ -50,6 +50,16 @@ export function tailStoreContract(
       await expect(tails.remove(newObjectKey('1'), tail)).resolves.toBeUndefined();
     });
 
+    it('all are cleared away from an object that has become whole, and no others', async () => {
+      const other = newObjectKey('1');
+      const kept = await tails.write(other, Buffer.from('kept'));
+      const all = await Promise.all(['a', 'b', 'c'].map((text) => tails.write(key, Buffer.from(text))));
+      await tails.clear(key);
+      for (const tail of all) await expect(tails.read(key, tail)).rejects.toThrow(ObjectNotFound);
+      expect((await tails.read(other, kept)).toString()).toBe('kept');
+      await expect(tails.clear(key)).resolves.toBeUndefined();
+    });
+
     it('all of them go with their object, and no others', async () => {
       const other = newObjectKey('1');
       const kept = await tails.write(other, Buffer.from('kept'));

@@ -168,7 +168,12 @@ describe('CORS_ORIGINS', () => {
       expect(answer.headers['access-control-max-age']).toBe('7200');
     });
 
-    it('that is none goes to the routes', async () => {
+    it('that is none goes to the routes, such as that of tus', async () => {
+      const tus = await ask('/api/v1/tus', {}, { method: 'OPTIONS' });
+      expect(tus.status).toBe(204);
+      expect(tus.headers['tus-version']).toBe('1.0.0');
+      expectOpened(tus);
+
       const answer = await ask('/api/v1/files', {}, { method: 'OPTIONS' });
       expectProblem(answer, 404, 'route-not-found');
     });

@@ -73,7 +73,7 @@ describe('quotas and kill -9', () => {
     }
     expect(outcomes.get(507) ?? 0).toBeGreaterThan(0);
     await expectUsageIsRight(seed, [tenantId]);
-    const { usage } = (await api.send('/api/v1/auth/me')).json as { usage: Record<string, number> };
+    const usage = (await api.send('/api/v1/auth/usage')).json as Record<string, number>;
     expect(usage).toEqual({ usedBytes: 40 * 20_000, reservedBytes: 0, quotaBytes: 40 * 20_000 });
   }, 180_000);
 });

@@ -85,7 +85,8 @@ export class TcpProxy {
     this.sockets.add(from);
     from.once('close', () => {
       this.sockets.delete(from);
-      to.destroy();
+      // Who has only finished may have said more than has been passed on yet.
+      if (!from.readableEnded) to.destroy();
     });
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {

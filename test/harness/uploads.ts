@@ -126,6 +126,12 @@ export async function uploadPieces(
   return answer.json as FileJson;
 }
 
+/** The file that an upload has become. */
+export function fileOf({ uploadId, file }: UploadJson): FileJson {
+  if (file === undefined) throw new Error(`the upload ${uploadId} is no file`);
+  return file;
+}
+
 export const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
 /** RFC 9530. */

@@ -36,6 +36,8 @@ describe('what is stored, as it is counted', () => {
   const connect = (known: typeof migrations) =>
     new DataSource({
       ...dataSourceOptions({ url: stack.databaseUrl }),
+      // Many wait for each other here, on purpose.
+      connectTimeoutMS: 30_000,
       migrations: [...known],
     }).initialize();
   const one = async (query: string, values: unknown[] = []): Promise<string> => {

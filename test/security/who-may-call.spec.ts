@@ -6,6 +6,7 @@ import { type Api, multipart, patiently } from '../harness/api.js';
 import { mint } from '../harness/download-tokens.js';
 import type { Answer, Request } from '../harness/http.js';
 import type { SeededUser } from '../harness/seed.js';
+import { OFFSET_TYPE, TUS, tusCreate } from '../harness/tus.js';
 import { beginUpload } from '../harness/uploads.js';
 import { useWorld, type World } from '../harness/world.js';
 
@@ -115,6 +116,9 @@ const download = async (world: World): Promise<string> => {
 };
 /** Of the owner, with all its bytes: none. */
 const upload = async ({ owner }: World): Promise<string> => (await beginUpload(owner, { size: 0 })).uploadId;
+/** Of the owner, with all its bytes: none. So it is completed. */
+const tusUpload = async ({ owner }: World): Promise<string> =>
+  (await tusCreate(owner, 0)).split('/').at(-1) ?? '';
 const tenant = ({ seed }: World): Promise<string> => seed.tenant();
 
 /** Who gets which answer. A route without a row fails the test behind the table. */
@@ -147,6 +151,7 @@ const TABLE: readonly Row[] = [
     statuses: people(204),
   },
   { route: 'get /api/v1/auth/me', statuses: people(200) },
+  { route: 'get /api/v1/auth/usage', statuses: people(200) },
   { route: 'get /api/v1/auth/sessions', statuses: people(200) },
   { route: 'delete /api/v1/auth/sessions', endsSessions: true, request: remove, statuses: people(204) },
   {
@@ -247,6 +252,50 @@ const TABLE: readonly Row[] = [
     object: upload,
     request: () => ({ method: 'POST' }),
     statuses: onlyOwner(201),
+  },
+  { route: 'options /api/v1/tus', request: () => ({ method: 'OPTIONS' }), statuses: all(204) },
+  {
+    route: 'options /api/v1/tus/{id}',
+    object: tusUpload,
+    request: () => ({ method: 'OPTIONS' }),
+    statuses: all(204),
+  },
+  {
+    route: 'post /api/v1/tus',
+    scope: 'upload',
+    request: () => ({ method: 'POST', headers: { ...TUS, 'Upload-Length': 0 } }),
+    statuses: forKeys(201),
+  },
+  {
+    route: 'head /api/v1/tus/{id}',
+    scope: 'upload',
+    object: tusUpload,
+    request: () => ({ method: 'HEAD', headers: TUS }),
+    statuses: onlyOwner(200),
+  },
+  {
+    route: 'patch /api/v1/tus/{id}',
+    scope: 'upload',
+    object: tusUpload,
+    request: () => ({
+      method: 'PATCH',
+      headers: { ...TUS, 'Content-Type': OFFSET_TYPE, 'Upload-Offset': 0, 'Content-Length': 0 },
+    }),
+    statuses: onlyOwner(204),
+  },
+  {
+    route: 'post /api/v1/tus/{id}',
+    scope: 'upload',
+    object: tusUpload,
+    request: () => ({ method: 'POST', headers: { ...TUS, 'X-HTTP-Method-Override': 'HEAD' } }),
+    statuses: onlyOwner(204),
+  },
+  {
+    route: 'delete /api/v1/tus/{id}',
+    scope: 'upload',
+    object: tusUpload,
+    request: () => ({ method: 'DELETE', headers: TUS }),
+    statuses: onlyOwner(204),
   },
   {
     route: 'post /api/v1/uploads/{id}/parts',

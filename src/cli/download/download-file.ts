@@ -24,6 +24,9 @@ export interface Downloaded {
   readonly sha256: string;
 }
 
+/** Bytes that are read before anybody asks how long it takes. */
+const SOON_READ = 256 * 2 ** 20;
+
 /** How often a download may begin anew because its content has changed. */
 const BEGINNINGS = 3;
 
@@ -133,7 +136,7 @@ async function fetchMissing(
 }
 
 async function sha256Of(part: PartFile, { filename, size }: RemoteFile, progress: Progress): Promise<string> {
-  progress.start(`Checking ${filename}`, size);
+  if (size > SOON_READ) progress.start(`Checking ${filename}`, size);
   const hash = createHash('sha256');
   for await (const bytes of part.read()) {
     hash.update(bytes);

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Differs, Failure, FileChanged } from '../failures.js';
+import { Differs, FileChanged } from '../failures.js';
 import type { Progress } from '../progress.js';
 import { type FileJson, Refusal, type Service } from '../service.js';
 import { sendChunks, throughTheService } from './send-chunks.js';
@@ -116,7 +116,7 @@ class FileUpload {
   private async begin(): Promise<UploadJson> {
     const { source, filename, progress, options } = this;
     if (this.sha256 === undefined && (options.sha256 || source.size <= CHEAP)) {
-      progress.start(`Reading ${filename}`, source.size);
+      if (source.size > CHEAP) progress.start(`Reading ${filename}`, source.size);
       this.sha256 = await source.sha256((count) => {
         progress.add(count);
       }, this.service.patience.signal);
@@ -150,7 +150,10 @@ class FileUpload {
   }
 
   private async finish(upload: UploadJson): Promise<FileJson> {
-    const file = upload.file ?? (await this.prove(upload)) ?? (await this.send(upload));
+    const known = upload.file ?? (await this.prove(upload));
+    if (known !== undefined)
+      this.progress.say(`${this.filename}: the service has it; nothing is left to send.`);
+    const file = known ?? (await this.send(upload));
     const sha256 = this.sha256 ?? (await this.source.sha256(() => undefined, this.service.patience.signal));
     if (file.sha256 !== sha256) {
       throw new Differs(
@@ -177,7 +180,8 @@ class FileUpload {
 
   private async send(upload: UploadJson): Promise<FileJson> {
     const { service, source, progress, options, filename } = this;
-    const { uploadId, chunkSize, received } = upload;
+    const { uploadId, chunkSize, received, status } = upload;
+    if (status === 'verifying') return this.verified(uploadId);
     const there = received.reduce(
       (sum, index) => sum + Math.min(chunkSize, source.size - index * chunkSize),
       0,
@@ -200,7 +204,7 @@ class FileUpload {
     for (;;) {
       const { status, file } = await this.service.json<UploadJson>(`/api/v1/uploads/${uploadId}`);
       if (file !== undefined) return file;
-      if (status !== 'verifying') throw new Failure('What has arrived at the store is not the file.');
+      if (status !== 'verifying') throw new Differs('What has arrived at the store is not the file.');
       await sleep(LOOK_EVERY, undefined, { signal });
     }
   }

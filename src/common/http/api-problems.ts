@@ -15,6 +15,8 @@ const MEANING: Readonly<Record<number, string>> = {
   415: 'The media type is not supported',
   416: 'No requested range lies within the file',
   422: 'It is understood and cannot be done',
+  423: 'Another request is at work on it',
+  460: 'The bytes do not have the announced checksum',
   429: 'Too many requests',
   408: 'The request took too long to arrive',
   502: 'The content of the file is not in its place',

@@ -27,6 +27,7 @@ export function openApiDocument(app: INestApplication, version: string): OpenAPI
     .addTag('downloads', 'The bytes of a file')
     .addTag('files', 'Files and what is known about them')
     .addTag('uploads', 'Files that come in parts')
+    .addTag('tus', 'The same by the protocol of tus.io')
     .addTag('tokens', 'Download links for people without an account')
     .addTag('auth', 'Logging in, sessions and API keys')
     .addTag('users', 'The people of a tenant')

@@ -1,3 +1,4 @@
+export { AppendStore } from './append-store.js';
 export { ContentDigest, type ContentFacts } from './content-digest.js';
 export { chooseDelivery, type DeliveryLimits } from './delivery/choose-delivery.js';
 export type { DeliveryRequest } from './delivery/delivery-request.js';

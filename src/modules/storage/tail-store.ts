@@ -21,4 +21,7 @@ export abstract class TailStore {
 
   /** One that is not there is no error. @throws Problem `dependency-unavailable` (503) */
   abstract remove(key: ObjectKey, name: string): Promise<void>;
+
+  /** All tails of an object that has become whole. @throws Problem `dependency-unavailable` (503) */
+  abstract clear(key: ObjectKey): Promise<void>;
 }

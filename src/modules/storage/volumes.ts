@@ -5,7 +5,9 @@ import {
   StorageConfig,
   type VolumeConfig,
 } from '../../common/config/config.js';
+import type { AppendStore } from './append-store.js';
 import { Buckets } from './buckets.js';
+import { LocalAppendStore } from './drivers/local-append-store.js';
 import type { DirectParts } from './direct-parts.js';
 import { LocalLeftovers } from './drivers/local-leftovers.js';
 import { LocalObjectStore } from './drivers/local-object-store.js';
@@ -32,6 +34,7 @@ export interface FileVolume {
   readonly store: ObjectStore;
   readonly leftovers: Leftovers;
   readonly parts: PartStore;
+  readonly appends: AppendStore;
   readonly delivery: FsVolume['delivery'];
 }
 
@@ -96,6 +99,7 @@ function open(volume: VolumeConfig, buckets: Buckets): Volume {
       leftovers: new LocalLeftovers(volume.root),
       store: new LocalObjectStore(folder),
       parts: new LocalPartStore(folder),
+      appends: new LocalAppendStore(folder),
     };
   }
   const bucket = buckets.of(volume);

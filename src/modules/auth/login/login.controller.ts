@@ -2,6 +2,7 @@ import { Body, Controller, Get, Header, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import { ApiProblems, IgnoreCredentials } from '../../../common/http/index.js';
 import { RateLimit } from '../../../common/throttling/index.js';
+import { StorageUsageDto } from '../accounts/storage-usage.dto.js';
 import { StorageUsage } from '../accounts/storage-usage.js';
 import { type Actor, Acting, type Origin, RequestOrigin } from '../principals/actor.js';
 import { CallingUser } from '../principals/caller.decorator.js';
@@ -76,8 +77,20 @@ export class LoginController {
   @ApiOperation({ summary: 'Who am I?' })
   @ApiOkResponse({ type: MeDto, description: 'The account behind the credentials' })
   @ApiProblems(401, 403, 429, 503)
-  async me(@CallingUser() user: UserPrincipal): Promise<MeDto> {
-    const { userId: id, email, role, tenantId } = user;
-    return { id, email, role, tenantId, usage: await this.usage.of(user) };
+  me(@CallingUser() { userId: id, email, role, tenantId }: UserPrincipal): MeDto {
+    return { id, email, role, tenantId };
+  }
+
+  @Get('usage')
+  @ApiBearerAuth('jwt')
+  @Header('Cache-Control', 'no-store')
+  @ApiOperation({ summary: 'What have I stored?' })
+  @ApiOkResponse({
+    type: StorageUsageDto,
+    description: "What the caller's files and unfinished uploads have",
+  })
+  @ApiProblems(401, 403, 429, 503)
+  getUsage(@CallingUser() user: UserPrincipal): Promise<StorageUsageDto> {
+    return this.usage.of(user);
   }
 }

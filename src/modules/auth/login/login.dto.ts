@@ -1,7 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { IsEmail, IsString, MaxLength, MinLength } from 'class-validator';
 import { NormalisedEmail } from '../accounts/email.js';
-import { StorageUsageDto } from '../accounts/storage-usage.dto.js';
 import { ROLES, type Role } from '../principals/principal.js';
 
 export class LoginDto {
@@ -59,7 +58,4 @@ export class MeDto {
   role!: Role;
   /** @example 1 */
   tenantId!: string;
-  /** What the caller's files and uploads have. */
-  @ApiProperty({ type: StorageUsageDto })
-  usage!: StorageUsageDto;
 }

@@ -1,5 +1,8 @@
 import { Piscina } from 'piscina';
 
+/** Milliseconds that a thread may take to start: on a busy machine seconds. */
+const START = 10_000;
+
 /** MiB of the thread's heap. */
 const HEAP = 32;
 
@@ -14,7 +17,7 @@ export class WatchedThread<Task, Result> {
 
   /**
    * @param filename URL of a module whose default export does the task
-   * @param deadline of one task, milliseconds; the first also waits for the thread to start
+   * @param deadline of one task, milliseconds, without the start of the thread
    */
   constructor(
     filename: string,
@@ -42,9 +45,13 @@ export class WatchedThread<Task, Result> {
 
   private async begin(task: Task): Promise<Result> {
     const late = new AbortController();
-    const timer = setTimeout(() => {
-      late.abort();
-    }, this.deadline);
+    const isThere = this.pool.threads.length > 0;
+    const timer = setTimeout(
+      () => {
+        late.abort();
+      },
+      isThere ? this.deadline : START + this.deadline,
+    );
     try {
       return await this.pool.run(task, { signal: late.signal });
     } finally {

@@ -22,10 +22,14 @@ export class ReceivedParts {
 
   /** In order. */
   async indexes(session: UploadSession): Promise<number[]> {
-    if (session.protocol !== 'direct') return this.sessions.receivedIndexes(session);
-    if (session.status === 'failed') return [];
-    const parts = session.fileId === null ? await this.listed(session) : undefined;
-    return parts === undefined ? [...Array(chunkCountOf(session)).keys()] : parts.map(({ index }) => index);
+    switch (session.protocol) {
+      case 'chunks':
+        return this.sessions.receivedIndexes(session);
+      case 'tus':
+        return first(wholeChunks(session));
+      case 'direct':
+        return this.directIndexes(session);
+    }
   }
 
   /**
@@ -41,8 +45,23 @@ export class ReceivedParts {
 
   /** @throws Problem `upload-incomplete` (409) */
   async require(session: UploadSession): Promise<void> {
-    if (session.protocol === 'direct') await this.tags(session);
-    else requireAll(session, (await this.sessions.receivedIndexes(session)).length);
+    switch (session.protocol) {
+      case 'chunks':
+        requireAll(session, (await this.sessions.receivedIndexes(session)).length);
+        break;
+      case 'tus':
+        requireBytes(session);
+        break;
+      case 'direct':
+        await this.tags(session);
+        break;
+    }
+  }
+
+  private async directIndexes(session: UploadSession): Promise<number[]> {
+    if (session.status === 'failed') return [];
+    const parts = session.fileId === null ? await this.listed(session) : undefined;
+    return parts?.map(({ index }) => index) ?? first(chunkCountOf(session));
   }
 
   /** Undefined when they are an object already. Parts of another length are none. */
@@ -63,4 +82,18 @@ export class ReceivedParts {
 function requireAll(session: UploadSession, received: number): void {
   const count = chunkCountOf(session);
   if (received < count) throw uploadIncomplete(`${count - received} of ${count} chunks are missing.`);
+}
+
+function requireBytes({ size, received }: UploadSession): void {
+  if (received < size) throw uploadIncomplete(`${size - received} of ${size} bytes are missing.`);
+}
+
+/** What comes byte after byte has no chunks of its own: told are those that it makes up. */
+function wholeChunks(session: UploadSession): number {
+  const { size, received, chunkSize } = session;
+  return received === size ? chunkCountOf(session) : Math.floor(received / chunkSize);
+}
+
+function first(count: number): number[] {
+  return [...Array(count).keys()];
 }

@@ -27,6 +27,8 @@ export interface Lease {
   readonly holder: string;
   /** Whether somebody had it before who was taken for dead: he may yet write, if he only stood still. */
   readonly takenOver: boolean;
+  /** What he may write does not matter any more: nobody needs to know of him. */
+  settle(): void;
   /** Aborted with LeaseLost when it is to be given up. */
   readonly signal: AbortSignal;
   /** To be asked before each write: a process that was stopped for a while does not know how long. @throws LeaseLost */
@@ -62,6 +64,10 @@ class HeldLease implements Lease {
 
   lose(why: string): void {
     this.lost.abort(new LeaseLost(why));
+  }
+
+  settle(): void {
+    this.takenOver = false;
   }
 
   release(): Promise<void> {

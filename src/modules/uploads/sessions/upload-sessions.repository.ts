@@ -74,7 +74,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const LONGEST_LIFE = 7 * 86_400;
 
 /** When a session that has just been used expires, in SQL; its row is `s`, `$TTL` the seconds. */
-const NEXT_EXPIRY = (ttl: string): string =>
+export const NEXT_EXPIRY = (ttl: string): string =>
   `least(now() + make_interval(secs => ${ttl}), s.created_at + make_interval(secs => ${LONGEST_LIFE}))`;
 
 @Injectable()

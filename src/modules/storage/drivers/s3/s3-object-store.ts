@@ -10,9 +10,8 @@ import { headOf, newObject, type NewObject, putObject } from './new-object.js';
 import { objectError, translated } from './object-errors.js';
 import { type Part, Parts } from './parts.js';
 import { S3Client } from './s3-client.js';
-import { incompleteUploads, listedKeys } from './s3-documents.js';
-import { TAIL_MARK } from './s3-tail-store.js';
-import { uriEncode } from './signature-v4.js';
+import { incompleteUploads } from './s3-documents.js';
+import { tailsOf } from './s3-tail-store.js';
 
 /** Bytes. At least 5 MiB are asked for, except of the last; fewer and larger ones cost a store less. */
 const PART = 8 * 2 ** 20;
@@ -87,7 +86,7 @@ export class S3ObjectStore extends ObjectStore {
     const name = this.nameOf(key);
     try {
       for (const id of await this.incompleteOf(name)) await abortUpload(this.client, name, id);
-      for (const tail of await this.tailsOf(name)) await this.delete(tail);
+      for (const tail of await tailsOf(this.client, name)) await this.delete(tail);
       await this.delete(name);
     } catch (error) {
       throw objectError(error);
@@ -102,17 +101,6 @@ export class S3ObjectStore extends ObjectStore {
       idempotent: true,
     });
     return incompleteUploads(body, name);
-  }
-
-  /** An upload leaves one tail and, after crashes, some more: they fit in one page. */
-  private async tailsOf(name: string): Promise<string[]> {
-    const { body } = await this.client.ask({
-      method: 'GET',
-      query: `list-type=2&prefix=${uriEncode(name + TAIL_MARK)}`,
-      expect: [200],
-      idempotent: true,
-    });
-    return listedKeys(body);
   }
 
   private async delete(name: string): Promise<void> {
