@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -149,7 +149,11 @@ export function partStoreContract(name: string, open: () => Promise<PartStoreUnd
         const bytes = randomBytes(1_000);
         const upload = await begin(bytes.length);
         const tags = await writeAll(upload, bytes, [0]);
-        const asked = [test.parts, test.others, test.parts].map((parts) => parts.complete(upload, tags));
+        const asked = [test.parts, test.others, test.parts, test.others].map(async (parts, at) => {
+          // They are some steps apart, each time others.
+          for (let turn = 0; turn < (at * round) / 4; turn += 1) await nextTurn();
+          return parts.complete(upload, tags);
+        });
         const ends = await Promise.allSettled(asked);
         expect(ends.some(({ status }) => status === 'fulfilled')).toBe(true);
         expect((await read(upload)).equals(bytes)).toBe(true);
