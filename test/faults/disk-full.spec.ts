@@ -1,12 +1,22 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { expectProblem } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
+import {
+  beginUpload,
+  chunkOf,
+  completed,
+  getUpload,
+  MEBIBYTE,
+  putChunk,
+  putChunks,
+  sha256Of,
+} from '../harness/uploads.js';
 
 /** A file system of 8 MiB. Mounting one takes root, and a kernel that lets it. */
 function smallDisk(): string | undefined {
@@ -21,6 +31,7 @@ function smallDisk(): string | undefined {
 }
 
 const disk = smallDisk();
+const diskOfChunks = smallDisk();
 
 describe.skipIf(disk === undefined)('a full disk (needs root, to mount a small one)', () => {
   // Hooks that end run last to first: the stack goes before its disk.
@@ -67,3 +78,55 @@ describe.skipIf(disk === undefined)('a full disk (needs root, to mount a small o
     }
   });
 });
+
+describe.skipIf(diskOfChunks === undefined)(
+  'uploads in chunks and a full disk (needs root, to mount a small one)',
+  () => {
+    const root = diskOfChunks ?? '';
+    afterAll(() => {
+      execFileSync('umount', [root]);
+      rmSync(root, { recursive: true });
+    });
+    const volume = { name: 'local', driver: 'fs', root, delivery: 'accel' };
+    const own = useOwnStack({ VOLUMES: JSON.stringify([volume]) });
+
+    const unfinished = async () =>
+      (await readdir(join(root, '.tmp')).catch(() => [])).map((name) => join(root, '.tmp', name));
+
+    it('507 at the beginning of an upload for which there is no room, and nothing is left of it', async () => {
+      const announced = { filename: 'a', size: 9 * MEBIBYTE };
+      expectProblem(await own.admin.post('/api/v1/uploads', announced), 507, 'insufficient-storage');
+      expect(await unfinished()).toEqual([]);
+      // Room is taken at once: of two that fit alone the second hears it before it has sent a byte.
+      const first = await beginUpload(own.admin, { size: 5 * MEBIBYTE });
+      const second = await own.admin.post('/api/v1/uploads', { filename: 'a', size: 5 * MEBIBYTE });
+      expectProblem(second, 507, 'insufficient-storage');
+      expect((await own.admin.delete(`/api/v1/uploads/${first.uploadId}`)).status).toBe(204);
+      expect(await unfinished()).toEqual([]);
+    });
+
+    it('where room cannot be taken at once, 507 in the middle of a chunk; with room again the upload goes on', async () => {
+      const bytes = randomBytes(5 * MEBIBYTE);
+      const upload = await beginUpload(own.admin, { size: bytes.length, chunkSize: 2 * MEBIBYTE });
+      await putChunks(own.admin, upload, bytes, [0]);
+      const [path = ''] = await unfinished();
+      // As on a file system without fallocate(2): the file has its length, and no room for what has not come.
+      const hole = ['--punch-hole', '--offset', String(upload.chunkSize), '--length', String(bytes.length)];
+      execFileSync('fallocate', [...hole, path]);
+      const filler = join(root, 'filler');
+      await writeFile(filler, Buffer.alloc(5 * MEBIBYTE));
+      for (const index of [1, 1, 2]) {
+        const answer = await putChunk(own.admin, upload, index, chunkOf(bytes, upload, index));
+        if (index === 1) expectProblem(answer, 507, 'insufficient-storage');
+      }
+      await rm(filler);
+      const { received } = await getUpload(own.admin, upload);
+      expect(received).toContain(0);
+      expect(received).not.toContain(1);
+      await putChunks(own.admin, upload, bytes, [1, 2]);
+      const file = await completed(own.admin, upload);
+      expect(file.sha256).toBe(sha256Of(bytes));
+      expect((await own.admin.download(file.id)).body.equals(bytes)).toBe(true);
+    });
+  },
+);

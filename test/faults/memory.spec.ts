@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { FileJson } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
 import { memoryOf } from '../harness/processes.js';
+import { MEBIBYTE, uploadPieces } from '../harness/uploads.js';
 
 const CLIENTS = 32;
 const SIZE = 64 * 1024 * 1024;
@@ -108,6 +109,24 @@ describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clie
     );
     expect(peak - idle).toBeLessThan(BOUND);
   }, 180_000);
+
+  it(`16 uploads at once in chunks of 64 MiB stay within ${BOUND} MiB of idle`, async () => {
+    const pid = own.stack.app?.pid ?? 0;
+    const api = own.admin.via(origin().origin);
+    const whole = (mark: number, size: number) =>
+      uploadPieces(api, mark, chunk, { size, chunkSize: 64 * MEBIBYTE });
+    await whole(1_000, 10 * MEBIBYTE);
+    await Promise.all(Array.from({ length: 64 }, () => own.admin.send('/api/v1/auth/me')));
+    await sleep(1_000);
+    const idle = memoryOf(pid);
+    let peak = idle;
+    const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+    const files = await Promise.all(Array.from({ length: 16 }, (_, at) => whole(1_001 + at, 128 * MEBIBYTE)));
+    clearInterval(watch);
+    expect(files.every(({ size }) => size === 128 * MEBIBYTE)).toBe(true);
+    process.stdout.write(`memory (${mode}, chunks): +${(peak - idle).toFixed(0)} MiB at most\n`);
+    expect(peak - idle).toBeLessThan(BOUND);
+  }, 300_000);
 
   if (mode === 'stream') return;
   it('takes the largest file, 5 GiB', async () => {

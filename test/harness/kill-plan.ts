@@ -16,7 +16,7 @@ export class KillPlan {
 
   async set(step: UploadStep, occurrence: number): Promise<void> {
     await rm(`${this.path}.done`, { force: true });
-    await writeFile(`${this.path}.new`, JSON.stringify({ step, occurrence }));
+    await writeFile(`${this.path}.new`, `${step} ${occurrence}`);
     await rename(`${this.path}.new`, this.path);
   }
 

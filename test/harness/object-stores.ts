@@ -91,6 +91,12 @@ export class TestStore {
     return this.client.removeObject(bucket, key);
   }
 
+  /** A part of an upload that another has begun, past the service. @param number from 1 */
+  async putPart(bucket: string, key: string, uploadID: string, number: number, bytes: Buffer): Promise<void> {
+    const part = { bucketName: bucket, objectName: key, uploadID, partNumber: number, headers: {} };
+    await this.client.uploadPart(part, bytes);
+  }
+
   /** Begins a multipart upload, as one that died has. */
   async beginUpload(bucket: string, key: string): Promise<void> {
     const id = await this.client.initiateNewMultipartUpload(bucket, key, {});

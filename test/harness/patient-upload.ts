@@ -33,13 +33,17 @@ export interface Outcome {
 /**
  * Uploads as a client does that nothing makes give up: it asks what is there, sends what is missing, completes, and begins anew when the
  * upload is not known any more.
- * @param apis where its requests go, in turn
+ * @param apis where its requests go, in turn; at least one
  */
-export async function uploadPatiently(apis: readonly Api[], bytes: Buffer, wish: Wish): Promise<Outcome> {
+export async function uploadPatiently(
+  apis: readonly [Api, ...Api[]],
+  bytes: Buffer,
+  wish: Wish,
+): Promise<Outcome> {
   const { parallel, order, patience, upload: known, ...announcement } = wish;
   const until = Date.now() + patience;
   let turn = 0;
-  const api = (): Api => apis[(turn += 1) % apis.length]!;
+  const api = (): Api => apis[(turn += 1) % apis.length] ?? apis[0];
   let begun = 0;
   let upload = known;
   let answered: Answer | undefined;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
+import { Readable } from 'node:stream';
 import type { Api, FileJson } from './api.js';
 import type { Answer } from './http.js';
 
@@ -95,6 +96,40 @@ export async function uploadInChunks(
 export function fileOf({ uploadId, file }: UploadJson): FileJson {
   if (file === undefined) throw new Error(`the upload ${uploadId} is no file`);
   return file;
+}
+
+/** A whole upload whose bytes are never held: each chunk is `piece` again and again behind a mark of its own. */
+export async function uploadPieces(
+  api: Api,
+  mark: number,
+  piece: Buffer,
+  announcement: Announcement & { readonly size: number },
+): Promise<FileJson> {
+  const upload = await beginUpload(api, announcement);
+  for (let index = 0; index < upload.chunkCount; index += 1) {
+    const size = Math.min(upload.chunkSize, upload.size - index * upload.chunkSize);
+    const first = Buffer.from(piece);
+    first.writeUInt32BE(mark);
+    const body = Readable.from(
+      (function* () {
+        for (let sent = 0; sent < size; sent += piece.length)
+          yield (sent === 0 ? first : piece).subarray(0, size - sent);
+      })(),
+    );
+    const answer = await api.send(`/api/v1/uploads/${upload.uploadId}/chunks/${index}`, {
+      method: 'PUT',
+      body,
+      headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': size },
+      timeout: 180_000,
+    });
+    expect(answer.status, answer.text).toBe(204);
+  }
+  const answer = await api.send(`/api/v1/uploads/${upload.uploadId}/complete`, {
+    method: 'POST',
+    timeout: 180_000,
+  });
+  expect(answer.status, answer.text).toBe(201);
+  return answer.json as FileJson;
 }
 
 export const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
