@@ -17,8 +17,8 @@ import { UNLIMITED_UPLOADS } from '../harness/unlimited.js';
 import { until } from '../harness/until.js';
 import { MEBIBYTE, sha256Of, type UploadJson } from '../harness/uploads.js';
 
-/** With one replica and a local volume; more of them where there is time. */
-const ROUNDS = Number(process.env.UPLOAD_KILL_ROUNDS ?? 14);
+/** With one replica and a local volume: each step once, and more of them where there is time. */
+const ROUNDS = Number(process.env.UPLOAD_KILL_ROUNDS ?? 13);
 
 const STEPS: readonly UploadStep[] = [
   'session-inserted',
@@ -45,7 +45,7 @@ interface Kills {
 const CASES: readonly Kills[] = [
   { kind: 'local', replicas: 1, rounds: ROUNDS },
   { kind: 'local', replicas: 2, rounds: Math.ceil(ROUNDS / 7) },
-  { kind: 's3', replicas: 1, rounds: Math.ceil(ROUNDS / 3) },
+  { kind: 's3', replicas: 1, rounds: Math.ceil(ROUNDS / 5) },
 ];
 
 describe.each(CASES)('kill -9 at every step of an upload ($kind, $replicas replica(s))', (kills) => {
