@@ -1,5 +1,6 @@
 import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseJson } from '../scripts/process/parse-json.mjs';
 import { logIn, upload } from './parts/caller.mjs';
 import { bytesPerSecond } from './parts/download.mjs';
 import { watchGrowth } from './parts/memory.mjs';
@@ -57,7 +58,7 @@ export const shapedUser = {
  */
 async function limit({ appUrl }, credentials, userRate) {
   const me = await fetch(`${appUrl}/api/v1/auth/me`, { headers: { ...credentials } });
-  const { id } = /** @type {{ id: string }} */ (await me.json());
+  const { id } = /** @type {{ id: string }} */ (parseJson(await me.text()));
   const answer = await fetch(`${appUrl}/api/v1/users/${id}`, {
     method: 'PATCH',
     headers: { ...credentials, 'Content-Type': 'application/json' },

@@ -12,6 +12,7 @@ import { loginStorm } from '../bench/login-storm.mjs';
 import { redirect } from '../bench/redirect.mjs';
 import { shapedUser } from '../bench/shaped-user.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
+import { uploadChunks5g } from '../bench/upload-chunks-5g.mjs';
 import { uploadS31g } from '../bench/upload-s3-1g.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
 import { runBenchmark } from '../bench/run-benchmark.mjs';
@@ -37,6 +38,7 @@ const ROWS = [
   loginStorm,
   accel1g,
   shapedUser,
+  uploadChunks5g,
   ...S3_ROWS,
 ];
 
@@ -49,6 +51,7 @@ const APPLICATION = {
   // wrk comes from one address, and as one user.
   RATE_LIMIT_API: '1000000',
   RATE_LIMIT_LOGINS: '1000000',
+  RATE_LIMIT_CHUNKS: '1000000',
   RATE_LIMIT_DOWNLOADS: '1000000000',
   DOWNLOAD_MAX_CONCURRENT: '1000000',
   TOKENS_PER_MINTER: '100000',

@@ -7,9 +7,11 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Upload, type UploadOptions } from 'tus-js-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expectProblem } from '../harness/api.js';
 import { describeInBrowser, useBrowser } from '../harness/browser.js';
 import { useOwnStack } from '../harness/own-stack.js';
 import { HAS_MINIO } from '../harness/stores.js';
+import { fileIdOf, TUS, tusCreate, tusPatch, tusRequest } from '../harness/tus.js';
 import { until } from '../harness/until.js';
 import { UppyPage, type UppyState } from '../harness/uppy-page.js';
 import { MEBIBYTE } from '../harness/uploads.js';
@@ -139,6 +141,28 @@ describe('tus: real clients, and replicas that are killed', () => {
     expect(lines[0]).toBe('RESUMED');
     expect(Number(lines[1])).toBeGreaterThan(3 * MEBIBYTE);
     await expectFile(lines.at(-1)?.split(' ')[1] ?? '', bytes);
+  });
+
+  it('423, not 503, to who asks how far it has come while PostgreSQL is away: 503 would make clients begin anew', async () => {
+    const path = await tusCreate(own.admin, 10);
+    await own.stack.postgres?.stop();
+    try {
+      const answer = await tusRequest(own.admin, 'HEAD', path);
+      expect(answer.status).toBe(423);
+      expect(answer.headers).toMatchObject({ 'retry-after': '1', 'tus-resumable': TUS['Tus-Resumable'] });
+      expectProblem(await tusPatch(own.admin, path, 0, randomBytes(10)), 503, 'dependency-unavailable');
+    } finally {
+      await own.stack.postgres?.start();
+    }
+    const { status } = await until(
+      () => tusRequest(own.admin, 'HEAD', path),
+      (answer) => answer.status === 200,
+    );
+    expect(status).toBe(200);
+    await expectFile(
+      fileIdOf(await tusPatch(own.admin, path, 0, Buffer.from('0123456789'))),
+      Buffer.from('0123456789'),
+    );
   });
 
   describeInBrowser('Uppy in a browser, from a page of another origin', () => {

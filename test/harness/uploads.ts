@@ -92,6 +92,12 @@ export async function uploadInChunks(
   return completed(api, upload);
 }
 
+/** The file that an upload has become. */
+export function fileOf({ uploadId, file }: UploadJson): FileJson {
+  if (file === undefined) throw new Error(`the upload ${uploadId} is no file`);
+  return file;
+}
+
 /** A whole upload whose bytes are never held: each chunk is `piece` again and again behind a mark of its own. */
 export async function uploadPieces(
   api: Api,
@@ -124,12 +130,6 @@ export async function uploadPieces(
   });
   expect(answer.status, answer.text).toBe(201);
   return answer.json as FileJson;
-}
-
-/** The file that an upload has become. */
-export function fileOf({ uploadId, file }: UploadJson): FileJson {
-  if (file === undefined) throw new Error(`the upload ${uploadId} is no file`);
-  return file;
 }
 
 export const sha256Of = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

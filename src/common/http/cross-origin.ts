@@ -22,6 +22,7 @@ const REQUEST_HEADERS = [
   'Upload-Length',
   'Upload-Metadata',
   'Upload-Offset',
+  'X-HTTP-Method-Override',
 ];
 
 /** What a page may read beside the headers that every page may (RULES 8.3). */

@@ -54,23 +54,6 @@ export class PendingObjects implements SweepStep {
     );
   }
 
-  /**
-   * Keeps it for longer, and is a sign of life.
-   * @throws Error when the object is no longer pending: a sweep took its writer for dead
-   */
-  async keep(
-    transaction: EntityManager,
-    { volume, objectKey: key }: ObjectPlace,
-    until: Date,
-  ): Promise<void> {
-    const [, count] = await transaction.query<[unknown[], number]>(
-      `UPDATE pending_objects SET kept_until = $3, seen_at = now()
-       WHERE volume = $1 AND storage_path = $2 AND removing_at IS NULL`,
-      [volume, key, until],
-    );
-    if (count !== 1) throw new Error(`the object ${volume}/${key} is no longer pending`);
-  }
-
   /** Signs of life of the writer, until what is returned is called. */
   keepAlive({ volume, objectKey: key }: ObjectPlace): () => void {
     const timer = setInterval(() => {

@@ -2,17 +2,16 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { COUNTED_AT_MOST, type SweepStep, SweepSteps, type SweepTally } from '../../file-meta/index.js';
+import { LAPSE } from './upload-leases.js';
 
 /** Seconds from the end of a session until it is forgotten: meanwhile its owner is told that it has expired. */
 const GRACE = 3_600;
-/** Seconds without a sign of life after which nobody holds a lease any more. */
-const LEASE = 10;
 /** Sessions that one statement deletes, each with up to 10,000 chunks. */
 const BATCH = 10;
 
 /** Somebody is at work on session `s`. */
 const BUSY = `
-  EXISTS (SELECT FROM upload_leases l WHERE l.upload_id = s.id AND l.seen_at > now() - make_interval(secs => ${LEASE}))`;
+  EXISTS (SELECT FROM upload_leases l WHERE l.upload_id = s.id AND l.seen_at > now() - make_interval(secs => ${LAPSE / 1_000}))`;
 
 const OVER = `s.expires_at < now() - make_interval(secs => ${GRACE}) AND NOT ${BUSY}`;
 
@@ -60,7 +59,7 @@ export class SweepSessions implements SweepStep, OnModuleInit {
       `UPDATE pending_objects o SET seen_at = now() FROM upload_sessions s
        WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL
          AND s.id IN (
-           SELECT upload_id FROM upload_leases WHERE seen_at > now() - make_interval(secs => ${LEASE}))`,
+           SELECT upload_id FROM upload_leases WHERE seen_at > now() - make_interval(secs => ${LAPSE / 1_000}))`,
     );
   }
 }

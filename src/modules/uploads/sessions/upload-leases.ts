@@ -8,7 +8,7 @@ import type { UploadSession } from './upload-session.js';
 /** Milliseconds between two signs of life. */
 const BEAT = 1_000;
 /** Milliseconds without one after which somebody else may take the lease, and, much sooner, its holder stops writing. */
-const LAPSE = 10_000;
+export const LAPSE = 10_000;
 const STOP = 5_000;
 /** Milliseconds between two looks whether it is free. */
 const LOOK = 150;
