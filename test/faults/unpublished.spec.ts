@@ -40,7 +40,8 @@ describe('uploads that are cut short by a crash', () => {
     for (let round = 0; round < 16; round += 1) {
       const bytes = randomBytes(1_500_000);
       const { body, headers } = multipart([{ name: 'file', value: bytes, filename: `${round}.bin` }]);
-      // Arrives in about 60 ms; the kill comes between the first byte and well behind the answer.
+      // Arrives in about 60 ms, and the first upload of a process also waits for the thread that looks at contents; the kill comes between the
+      // first byte and well behind the answer.
       const slowly = Readable.from(
         (async function* () {
           for (let at = 0; at < body.length; at += 250_000) {
@@ -52,7 +53,7 @@ describe('uploads that are cut short by a crash', () => {
       const uploading = own.admin
         .send('/api/v1/files', { method: 'POST', body: slowly, headers })
         .catch(() => undefined);
-      await sleep(5 + round * 8);
+      await sleep(5 + round * 60);
       await restart();
       const answer = await uploading;
       if (answer?.status === 201) {

@@ -6,6 +6,9 @@ const START = 10_000;
 /** MiB of the thread's heap. */
 const HEAP = 32;
 
+/** Milliseconds: starting it costs more than keeping it. */
+const IDLE = 600_000;
+
 /**
  * A thread that does one task at a time, for code that may not come to an end, or may want all memory. It is ended then; the next task
  * starts another.
@@ -27,7 +30,7 @@ export class WatchedThread<Task, Result> {
       filename,
       minThreads: 0,
       maxThreads: 1,
-      idleTimeout: 30_000,
+      idleTimeout: IDLE,
       resourceLimits: { maxOldGenerationSizeMb: HEAP },
     });
   }
