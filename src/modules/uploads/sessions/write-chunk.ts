@@ -3,17 +3,9 @@ import { finished } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { watchBody } from '../../../common/http/index.js';
-import { Problem, requestTimeout, validationFailed } from '../../../common/problems/index.js';
+import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
-import {
-  BackgroundDigests,
-  insufficientStorage,
-  ObjectNotFound,
-  PartLength,
-  type PartPlace,
-  VolumeFull,
-  Volumes,
-} from '../../storage/index.js';
+import { BackgroundDigests, type PartPlace, Volumes } from '../../storage/index.js';
 import { BodyDigest } from '../body-digest.js';
 import { BODY_PACE } from '../body-pace.js';
 import { PassedBody } from '../passed-body.js';
@@ -26,15 +18,13 @@ import {
   uploadCompleted,
   uploadNotFound,
 } from '../uploads.problems.js';
+import { asWriter } from './as-writer.js';
 import { chunkCountOf, chunkPlaceOf } from './chunk-plan.js';
 import { claimedDigests } from './content-digest-header.js';
 import { FindUpload } from './find-upload.js';
-import { type Lease, LeaseLost, UploadLeases } from './upload-leases.js';
+import { type Lease, UploadLeases } from './upload-leases.js';
 import { openUploadOf, type UploadSession } from './upload-session.js';
 import { UploadSessionsRepository } from './upload-sessions.repository.js';
-
-/** Milliseconds: longer than the lease of a dead replica lasts. */
-const PATIENCE = 12_000;
 
 /** `PUT /uploads/:id/chunks/:index`: one chunk of a session, in any order and beside others. */
 @Injectable()
@@ -69,26 +59,16 @@ export class WriteChunk {
         return;
       }
       if (session.fileId !== null) throw uploadCompleted();
-      const lease = await this.leases.take(session, place.index, {
-        yields: true,
-        patience: PATIENCE,
-        signal,
-      });
-      if (lease === undefined) throw uploadBusy();
-      try {
+      const turn = { session, slot: place.index, signal, busy: uploadBusy };
+      await asWriter(this.leases, turn, async (lease, ends) => {
         const source = new PassedBody(request.raw, look, () => {
           lease.assertHeld();
         });
-        const ends = AbortSignal.any([signal, lease.signal]);
         // It may have come while the lease was waited for.
         const since = await this.sessions.chunk(session, place.index);
         if (since === undefined) await this.store(session, place, source, digest, lease, ends);
         else await compare(since.sha256, source, place, digest, ends);
-      } catch (error) {
-        throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
-      } finally {
-        await lease.release();
-      }
+      });
     });
   }
 
@@ -160,12 +140,4 @@ function checkDigest(digest: BodyDigest, { index, size }: PartPlace): Buffer {
   if (wrong !== undefined)
     throw digestMismatch(`Chunk ${index} does not have the ${wrong} of Content-Digest.`);
   return sha256;
-}
-
-function toProblem(error: unknown): unknown {
-  if (error instanceof PartLength) return new Problem(requestTimeout, { cause: error });
-  if (error instanceof LeaseLost) return uploadBusy();
-  // Ended meanwhile, by its client or by a sweep.
-  if (error instanceof ObjectNotFound) return uploadNotFound();
-  return error instanceof VolumeFull ? insufficientStorage(error) : error;
 }

@@ -1,19 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { watchBody } from '../../../common/http/index.js';
-import { payloadTooLarge, Problem, requestTimeout } from '../../../common/problems/index.js';
-import {
-  BackgroundDigests,
-  insufficientStorage,
-  ObjectNotFound,
-  PartLength,
-  VolumeFull,
-  Volumes,
-} from '../../storage/index.js';
+import { payloadTooLarge, Problem } from '../../../common/problems/index.js';
+import { BackgroundDigests, Volumes } from '../../storage/index.js';
 import { BodyDigest, type ClaimedDigest } from '../body-digest.js';
 import { BODY_PACE } from '../body-pace.js';
 import { PassedBody } from '../passed-body.js';
-import { type Lease, LeaseLost, UploadLeases } from '../sessions/upload-leases.js';
+import { asWriter } from '../sessions/as-writer.js';
+import { type Lease, UploadLeases } from '../sessions/upload-leases.js';
 import { openUploadOf, type UploadSession } from '../sessions/upload-session.js';
 import { reached } from '../upload-steps.js';
 import { uploadNotFound } from '../uploads.problems.js';
@@ -22,8 +16,6 @@ import { ReceivedBytes } from './received-bytes.js';
 import { TusProgress } from './tus-progress.repository.js';
 import { checksumMismatch, offsetMismatch, uploadLocked } from './tus.problems.js';
 
-/** Milliseconds: longer than the lease of a dead replica lasts. */
-const PATIENCE = 12_000;
 /** All bytes of an upload come in order, so that there is one place to write at. */
 const SLOT = 0;
 
@@ -55,15 +47,8 @@ export class WriteBytes {
   async write(session: UploadSession, body: TusBody, request: FastifyRequest): Promise<void> {
     checkLength(session, body, body.length ?? 0);
     await watchBody(request, { ...BODY_PACE, maxBytes: Infinity }, async (signal) => {
-      const lease = await this.leases.take(session, SLOT, { yields: true, patience: PATIENCE, signal });
-      if (lease === undefined) throw uploadLocked();
-      try {
-        await this.writeHeld(session, body, request, lease, signal);
-      } catch (error) {
-        throw toProblem(lease.signal.aborted ? lease.signal.reason : error);
-      } finally {
-        await lease.release();
-      }
+      const turn = { session, slot: SLOT, signal, busy: uploadLocked };
+      await asWriter(this.leases, turn, (lease, ends) => this.writeHeld(session, body, request, lease, ends));
     });
   }
 
@@ -104,8 +89,7 @@ export class WriteBytes {
       lease.assertHeld();
     });
     try {
-      const ends = AbortSignal.any([signal, lease.signal]);
-      await this.store(session, { source, length: body.length }, ends, received);
+      await this.store(session, { source, length: body.length }, signal, received);
       if (digest?.end().wrong !== undefined) throw checksumMismatch();
       await received.keep();
     } finally {
@@ -146,12 +130,4 @@ export class WriteBytes {
 function checkLength({ size }: UploadSession, { offset }: TusBody, length: number): void {
   if (offset + length <= size) return;
   throw new Problem(payloadTooLarge, { detail: `The file was announced with ${size} bytes.` });
-}
-
-function toProblem(error: unknown): unknown {
-  if (error instanceof PartLength) return new Problem(requestTimeout, { cause: error });
-  if (error instanceof LeaseLost) return uploadLocked();
-  // Ended meanwhile, by its client or by a sweep.
-  if (error instanceof ObjectNotFound) return uploadNotFound();
-  return error instanceof VolumeFull ? insufficientStorage(error) : error;
 }
