@@ -38,6 +38,7 @@ export const BLOB_BYTES = 2_000_000;
  */
 export class TransfersLab {
   readonly followers: { follower: TransferFollower; redis: Redis }[] = [];
+  private readonly loads: (() => Promise<unknown>)[] = [];
   /** What the application was told: values of X-Nginx-Instance. */
   readonly instances: (string | string[] | undefined)[] = [];
   /** `_accel` by the volume on this disk; else headers of the answer. */
@@ -110,13 +111,18 @@ export class TransfersLab {
     const all = Array.from({ length: lanes }, async () => {
       while (running) ids.push(await this.download({ Range: 'bytes=0-99' }));
     });
-    return {
-      stop: async () => {
-        running = false;
-        await Promise.all(all);
-        return ids;
-      },
+    const stop = async (): Promise<string[]> => {
+      running = false;
+      await Promise.all(all);
+      return ids;
     };
+    this.loads.push(stop);
+    return { stop };
+  }
+
+  /** A test that has failed leaves its load behind. */
+  async stopLoads(): Promise<void> {
+    await Promise.all(this.loads.splice(0).map((stop) => stop()));
   }
 
   async stopFollowers(): Promise<void> {
@@ -127,6 +133,7 @@ export class TransfersLab {
   }
 
   async close(): Promise<void> {
+    await this.stopLoads();
     await this.stopFollowers();
     await this.stack.stop();
     this.application.close();
