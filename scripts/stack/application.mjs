@@ -72,6 +72,8 @@ export function applicationEnvironment(plan) {
   }
   const isSet = (/** @type {string} */ name) => (env[name] ?? '') !== '';
   if (!isSet('S3_ENDPOINT')) Object.assign(env, plan.s3);
+  // Threads for the file system: four that wait for a slow disk would keep everything else waiting (docs/adr/0018).
+  if (!isSet('UV_THREADPOOL_SIZE')) env.UV_THREADPOOL_SIZE = '8';
   if (!isSet('PUBLIC_URL')) env.PUBLIC_URL = publicUrlOf(plan);
   if (!isSet('VOLUMES')) env.VOLUMES = JSON.stringify([localVolume(plan.dataDir)]);
   if (!JWT_VARIABLES.some(isSet)) {

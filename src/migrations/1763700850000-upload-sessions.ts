@@ -43,7 +43,7 @@ export class UploadSessions1763700850000 implements MigrationInterface {
       CREATE TABLE upload_chunks (
         upload_id bigint NOT NULL REFERENCES upload_sessions (id) ON DELETE CASCADE,
         index integer NOT NULL CHECK (index >= 0),
-        sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
+        fingerprint bytea CHECK (octet_length(fingerprint) = 8),
         tag text NOT NULL,
         PRIMARY KEY (upload_id, index)
       )`);

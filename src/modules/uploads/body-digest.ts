@@ -12,38 +12,30 @@ export type DigestAlgorithm = 'sha-256' | 'sha-512' | 'sha' | 'md5' | 'crc32c';
 
 const NODE_NAMES = { 'sha-256': 'sha256', 'sha-512': 'sha512', sha: 'sha1', md5: 'md5' } as const;
 
-/** Takes the SHA-256 of a body that passes through, and what else its sender has claimed. */
+/** Checks what the sender of a body has claimed of it while it passes through. */
 export class BodyDigest {
-  private readonly sha256 = createHash('sha256');
-  private readonly others = new Map<DigestAlgorithm, Hash>();
+  private readonly hashes = new Map<DigestAlgorithm, Hash>();
   private checksum: number | undefined;
-  /** Bytes. */
-  length = 0;
 
   constructor(private readonly claimed: readonly ClaimedDigest[]) {
     for (const { algorithm } of claimed) {
       if (algorithm === 'crc32c') this.checksum = 0;
-      else if (algorithm !== 'sha-256') this.others.set(algorithm, createHash(NODE_NAMES[algorithm]));
+      else this.hashes.set(algorithm, createHash(NODE_NAMES[algorithm]));
     }
   }
 
   update(bytes: Buffer): void {
-    this.length += bytes.length;
-    this.sha256.update(bytes);
     if (this.checksum !== undefined) this.checksum = crc32c(bytes, this.checksum);
-    for (const hash of this.others.values()) hash.update(bytes);
+    for (const hash of this.hashes.values()) hash.update(bytes);
   }
 
-  /** Once. @returns the SHA-256, and the first claim that does not hold */
-  end(): { readonly sha256: Buffer; readonly wrong: DigestAlgorithm | undefined } {
-    const sha256 = this.sha256.digest();
-    const wrong = this.claimed.find(({ algorithm, value }) => !value.equals(this.valueOf(algorithm, sha256)));
-    return { sha256, wrong: wrong?.algorithm };
+  /** Once. @returns the first claim that does not hold */
+  wrong(): DigestAlgorithm | undefined {
+    return this.claimed.find(({ algorithm, value }) => !value.equals(this.valueOf(algorithm)))?.algorithm;
   }
 
-  private valueOf(algorithm: DigestAlgorithm, sha256: Buffer): Buffer {
-    if (algorithm === 'sha-256') return sha256;
-    if (algorithm !== 'crc32c') return this.others.get(algorithm)?.digest() ?? Buffer.alloc(0);
+  private valueOf(algorithm: DigestAlgorithm): Buffer {
+    if (algorithm !== 'crc32c') return this.hashes.get(algorithm)?.digest() ?? Buffer.alloc(0);
     const bytes = Buffer.alloc(4);
     bytes.writeUInt32BE(this.checksum ?? 0);
     return bytes;

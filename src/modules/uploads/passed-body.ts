@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { countDead } from '../storage/index.js';
 
+/** Pieces, of 64 KiB at most, that may wait while the one before is written. */
+const AHEAD = 4;
+
 /**
  * The body of a request as it comes, looked at on its way. Destroyed, it leaves the request alone, so that it can still be answered, and the
  * rest of its body be thrown away. A body that is cut off never ends here: `watchBody` tells.
@@ -16,7 +19,7 @@ export class PassedBody extends Readable {
     private readonly look: (bytes: Buffer) => void,
     private readonly mayPass: () => void = () => undefined,
   ) {
-    super();
+    super({ objectMode: true, highWaterMark: AHEAD });
     request.on('data', this.passOn);
     request.once('end', this.finish);
     request.pause();

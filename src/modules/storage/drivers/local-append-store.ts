@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { AppendStore } from '../append-store.js';
 import type { OpenUpload } from '../part-store.js';
 import { PARTS_NAME } from './local-part-store.js';
-import { localProblem, type LocalVolume, writeAll } from './local-volume.js';
+import { batchesOf, localProblem, type LocalVolume, writeAll } from './local-volume.js';
 import { preallocate } from './preallocate.js';
 
 /** Bytes, and milliseconds, after which what has come is made to last: as much may have to be sent again after a crash. */
@@ -30,7 +30,7 @@ export class LocalAppendStore extends AppendStore {
       const file = await open(this.volume.temporaryPathOf(key, PARTS_NAME), 'r+');
       const written = new Written(file, offset, kept);
       try {
-        for await (const chunk of addAbortSignal(signal, source)) await written.write(chunk as Buffer);
+        for await (const batch of batchesOf(addAbortSignal(signal, source))) await written.write(batch);
         await written.keep();
       } catch (error) {
         // Why it stopped is what counts, not what else goes wrong after that.
@@ -84,9 +84,8 @@ class Written {
     this.safe = through;
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    await writeAll(this.file, chunk, this.through);
-    this.through += chunk.length;
+  async write(batch: readonly Buffer[]): Promise<void> {
+    this.through += await writeAll(this.file, batch, this.through);
     if (this.through - this.safe >= STEP || performance.now() - this.since >= STEP_TIME) await this.keep();
   }
 

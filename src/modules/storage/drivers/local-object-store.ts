@@ -5,7 +5,7 @@ import type { ByteRange } from '../../../common/http/index.js';
 import type { ObjectKey } from '../object-key.js';
 import { ObjectStore } from '../object-store.js';
 import { FileRange } from './file-range.js';
-import { localProblem, type LocalVolume, writeAll } from './local-volume.js';
+import { batchesOf, localProblem, type LocalVolume, writeAll } from './local-volume.js';
 
 /** Objects as files. */
 export class LocalObjectStore extends ObjectStore {
@@ -18,7 +18,9 @@ export class LocalObjectStore extends ObjectStore {
     try {
       const file = await this.volume.createTemporary(temporary);
       try {
-        for await (const chunk of addAbortSignal(signal, source)) await writeAll(file, chunk as Buffer, null);
+        let length = 0;
+        for await (const batch of batchesOf(addAbortSignal(signal, source)))
+          length += await writeAll(file, batch, length);
         await file.sync();
       } finally {
         await file.close();

@@ -6,8 +6,9 @@ import { pipeline } from 'node:stream/promises';
 import type { ObjectKey } from '../object-key.js';
 import { ObjectExists } from '../object-store.js';
 import { type OpenUpload, PartLength, type PartPlace, PartStore } from '../part-store.js';
-import { localProblem, type LocalVolume, writeAll } from './local-volume.js';
+import { batchesOf, localProblem, type LocalVolume, writeAll } from './local-volume.js';
 import { preallocate } from './preallocate.js';
+import { SteadySync } from './steady-sync.js';
 
 /** The unfinished object of an upload in parts. */
 export const PARTS_NAME = 'parts';
@@ -56,14 +57,15 @@ export class LocalPartStore extends PartStore {
     try {
       const file = await (apart === undefined ? open(common, 'r+') : this.openApart(common, key, tag));
       try {
+        const disk = new SteadySync(file);
         let length = 0;
-        for await (const chunk of addAbortSignal(signal, source) as AsyncIterable<Buffer>) {
-          if (length + chunk.length > size) throw new PartLength('the part goes on beyond its place');
-          await writeAll(file, chunk, at + length);
-          length += chunk.length;
+        for await (const batch of batchesOf(addAbortSignal(signal, source))) {
+          if (length + lengthOf(batch) > size) throw new PartLength('the part goes on beyond its place');
+          length += await writeAll(file, batch, at + length);
+          disk.wrote(length);
         }
         if (length < size) throw new PartLength('the part ends before its place does');
-        await file.datasync();
+        await disk.end();
       } finally {
         await file.close();
       }
@@ -130,6 +132,10 @@ export class LocalPartStore extends PartStore {
       throw error;
     }
   }
+}
+
+function lengthOf(batch: readonly Buffer[]): number {
+  return batch.reduce((sum, { length }) => sum + length, 0);
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

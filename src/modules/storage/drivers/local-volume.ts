@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
 import type { ObjectKey } from '../object-key.js';
 import { ObjectExists, ObjectNotFound, VolumeFull } from '../object-store.js';
 
@@ -112,15 +113,42 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** The bytes of `source` as they come: what has come in while one batch is written is the next. */
+export async function* batchesOf(source: Readable): AsyncGenerator<Buffer[], void> {
+  for await (const first of source as AsyncIterable<Buffer>) {
+    const batch = [first];
+    for (let next = nextOf(source); next !== null; next = nextOf(source)) batch.push(next);
+    yield batch;
+  }
+}
+
+function nextOf(source: Readable): Buffer | null {
+  return source.read() as Buffer | null;
+}
+
 /**
  * One write may take less than it was given.
- * @param position of its first byte; null: after what was written before
+ * @param position of the first byte
+ * @returns how many bytes there were
  */
-export async function writeAll(file: FileHandle, bytes: Buffer, position: number | null): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    const at = position === null ? null : position + written;
-    written += (await file.write(bytes, written, bytes.length - written, at)).bytesWritten;
+export async function writeAll(file: FileHandle, batch: readonly Buffer[], position: number): Promise<number> {
+  let written = 0;
+  for (let rest = batch.filter(({ length }) => length > 0); rest.length > 0;) {
+    const { bytesWritten } = await file.writev(rest, position + written);
+    written += bytesWritten;
+    rest = withoutFirst(rest, bytesWritten);
   }
+  return written;
+}
+
+function withoutFirst(batch: readonly Buffer[], bytes: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let skipped = bytes;
+  for (const piece of batch) {
+    if (skipped < piece.length) rest.push(skipped === 0 ? piece : piece.subarray(skipped));
+    skipped = Math.max(0, skipped - piece.length);
+  }
+  return rest;
 }
 
 /** What the file system says, as stores say it. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { crc32 } from '@node-rs/crc32';
 import { LRUCache } from 'lru-cache';
 import type { VolumeConfig } from '../../../common/config/config.js';
 import { isUnavailable } from '../../../common/problems/index.js';

@@ -59,13 +59,16 @@ export type NewUploadSession = Pick<
   | 'expiresAt'
 >;
 
-/** A chunk that is there for good. */
-export interface ReceivedChunk {
+/** A part that is there for good. */
+export interface ReceivedPart {
   readonly index: number;
-  /** 32 bytes. */
-  readonly sha256: Buffer;
   /** What the store wants to hear of it at the end. */
   readonly tag: string;
+}
+
+/** A part that may be sent again. */
+export interface ReceivedChunk extends ReceivedPart {
+  readonly fingerprint: Buffer;
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -154,7 +157,7 @@ export class UploadSessionsRepository {
 
   async chunk({ id }: UploadSession, index: number): Promise<ReceivedChunk | undefined> {
     const [row] = await this.database.query<ReceivedChunk[]>(
-      'SELECT index, sha256, tag FROM upload_chunks WHERE upload_id = $1 AND index = $2',
+      'SELECT index, tag, fingerprint FROM upload_chunks WHERE upload_id = $1 AND index = $2',
       [id, index],
     );
     return row;
@@ -186,7 +189,7 @@ export class UploadSessionsRepository {
   async acknowledge(
     { id }: UploadSession,
     lease: Lease,
-    { index, sha256, tag }: ReceivedChunk,
+    { index, tag, fingerprint }: ReceivedChunk,
   ): Promise<boolean> {
     const rows = await this.database.query<unknown[]>(
       `WITH lease AS (
@@ -198,8 +201,8 @@ export class UploadSessionsRepository {
          UPDATE pending_objects o SET kept_until = s.expires_at, seen_at = now() FROM session s
          WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL RETURNING 1
        )
-       INSERT INTO upload_chunks (upload_id, index, sha256, tag) SELECT $1, $3, $4, $5 FROM object RETURNING index`,
-      [id, lease.holder, index, sha256, tag, this.config.sessionTtl],
+       INSERT INTO upload_chunks (upload_id, index, tag, fingerprint) SELECT $1, $3, $4, $5 FROM object RETURNING index`,
+      [id, lease.holder, index, tag, fingerprint, this.config.sessionTtl],
     );
     return rows.length === 1;
   }

@@ -6,7 +6,7 @@ import { watchBody } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import { BackgroundDigests, type PartPlace, Volumes } from '../../storage/index.js';
-import { BodyDigest } from '../body-digest.js';
+import { BodyDigest, type ClaimedDigest } from '../body-digest.js';
 import { BODY_PACE } from '../body-pace.js';
 import { PassedBody } from '../passed-body.js';
 import { reached } from '../upload-steps.js';
@@ -22,9 +22,10 @@ import { asWriter } from './as-writer.js';
 import { chunkCountOf, chunkPlaceOf } from './chunk-plan.js';
 import { claimedDigests } from './content-digest-header.js';
 import { FindUpload } from './find-upload.js';
+import { Fingerprint } from './fingerprint.js';
 import { type Lease, UploadLeases } from './upload-leases.js';
 import { openUploadOf, type UploadSession } from './upload-session.js';
-import { UploadSessionsRepository } from './upload-sessions.repository.js';
+import { type ReceivedChunk, UploadSessionsRepository } from './upload-sessions.repository.js';
 
 /** `PUT /uploads/:id/chunks/:index`: one chunk of a session, in any order and beside others. */
 @Injectable()
@@ -48,14 +49,14 @@ export class WriteChunk {
     if (session.protocol !== 'chunks') throw uploadNotFound();
     const place = placeOf(session, index);
     checkLength(request.headers['content-length'], place);
-    const digest = new BodyDigest(claimedDigests(request.headers['content-digest']));
+    const body = new ChunkBytes(place, claimedDigests(request.headers['content-digest']));
     const look = (bytes: Buffer) => {
-      digest.update(bytes);
+      body.update(bytes);
     };
     await watchBody(request, { ...BODY_PACE, maxBytes: Infinity }, async (signal) => {
       const there = await this.sessions.chunk(session, place.index);
       if (there !== undefined) {
-        await compare(there.sha256, new PassedBody(request.raw, look), place, digest, signal);
+        await compare(there, new PassedBody(request.raw, look), body, signal);
         return;
       }
       if (session.fileId !== null) throw uploadCompleted();
@@ -66,8 +67,8 @@ export class WriteChunk {
         });
         // It may have come while the lease was waited for.
         const since = await this.sessions.chunk(session, place.index);
-        if (since === undefined) await this.store(session, place, source, digest, lease, ends);
-        else await compare(since.sha256, source, place, digest, ends);
+        if (since === undefined) await this.store(session, place, source, body, lease, ends);
+        else await compare(since, source, body, ends);
       });
     });
   }
@@ -76,7 +77,7 @@ export class WriteChunk {
     session: UploadSession,
     place: PartPlace,
     source: Readable,
-    digest: BodyDigest,
+    body: ChunkBytes,
     lease: Lease,
     signal: AbortSignal,
   ): Promise<void> {
@@ -84,10 +85,10 @@ export class WriteChunk {
     const where = lease.takenOver ? { ...place, apart: lease.holder } : place;
     const tag = await parts.writePart(openUploadOf(session), where, source, signal);
     reached('part-written');
-    const sha256 = checkDigest(digest, place);
+    const fingerprint = body.check();
     lease.assertHeld();
     const { index } = place;
-    if (!(await this.sessions.acknowledge(session, lease, { index, sha256, tag }))) throw uploadNotFound();
+    if (!(await this.sessions.acknowledge(session, lease, { index, tag, fingerprint }))) throw uploadNotFound();
     lease.spend();
     reached('part-acknowledged');
     if (!lease.takenOver) await this.follow(session, index);
@@ -123,21 +124,41 @@ function wrongLength(index: number, size: number): Problem {
 
 /** The same bytes again are no error; others do not take the place of those that were acknowledged. */
 async function compare(
-  sha256: Buffer,
+  { index, fingerprint }: ReceivedChunk,
   source: Readable,
-  place: PartPlace,
-  digest: BodyDigest,
+  body: ChunkBytes,
   signal: AbortSignal,
 ): Promise<void> {
   await finished(addAbortSignal(signal, source).resume());
-  if (!checkDigest(digest, place).equals(sha256)) throw chunkDiffers(place.index);
+  if (!fingerprint.equals(body.check())) throw chunkDiffers(index);
 }
 
-/** @returns the SHA-256 of what has come */
-function checkDigest(digest: BodyDigest, { index, size }: PartPlace): Buffer {
-  if (digest.length !== size) throw wrongLength(index, size);
-  const { sha256, wrong } = digest.end();
-  if (wrong !== undefined)
-    throw digestMismatch(`Chunk ${index} does not have the ${wrong} of Content-Digest.`);
-  return sha256;
+/** The bytes of a chunk, as they pass. */
+class ChunkBytes {
+  private readonly digest: BodyDigest;
+  private readonly fingerprint = new Fingerprint();
+  private length = 0;
+
+  constructor(
+    private readonly place: PartPlace,
+    claimed: readonly ClaimedDigest[],
+  ) {
+    this.digest = new BodyDigest(claimed);
+  }
+
+  update(bytes: Buffer): void {
+    this.length += bytes.length;
+    this.fingerprint.update(bytes);
+    this.digest.update(bytes);
+  }
+
+  /** Once all have come. @returns their fingerprint */
+  check(): Buffer {
+    const { index, size } = this.place;
+    if (this.length !== size) throw wrongLength(index, size);
+    const wrong = this.digest.wrong();
+    if (wrong !== undefined)
+      throw digestMismatch(`Chunk ${index} does not have the ${wrong} of Content-Digest.`);
+    return this.fingerprint.value();
+  }
 }

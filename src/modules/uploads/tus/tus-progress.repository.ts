@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { UploadConfig } from '../../../common/config/config.js';
 import type { Lease } from '../sessions/upload-leases.js';
 import type { UploadSession } from '../sessions/upload-session.js';
-import { NEXT_EXPIRY, type ReceivedChunk } from '../sessions/upload-sessions.repository.js';
+import { NEXT_EXPIRY, type ReceivedPart } from '../sessions/upload-sessions.repository.js';
 
 /** How far an upload has come. */
 export interface Progress {
@@ -16,7 +16,7 @@ export interface Progress {
 
 /** Further, and the parts that have become whole on the way. */
 export interface Advance extends Progress {
-  readonly parts: readonly ReceivedChunk[];
+  readonly parts: readonly ReceivedPart[];
 }
 
 @Injectable()
@@ -56,8 +56,8 @@ export class TusProgress {
          UPDATE pending_objects o SET kept_until = s.expires_at, seen_at = now() FROM session s
          WHERE o.volume = s.volume AND o.storage_path = s.storage_path AND o.removing_at IS NULL RETURNING 1
        ), chunks AS (
-         INSERT INTO upload_chunks (upload_id, index, sha256, tag)
-         SELECT $1, p.* FROM session, unnest($7::integer[], $8::bytea[], $9::text[]) p
+         INSERT INTO upload_chunks (upload_id, index, tag)
+         SELECT $1, p.* FROM session, unnest($7::integer[], $8::text[]) p
        )
        SELECT FROM object`,
       [
@@ -68,7 +68,6 @@ export class TusProgress {
         tail,
         this.config.sessionTtl,
         parts.map(({ index }) => index),
-        parts.map(({ sha256 }) => sha256),
         parts.map(({ tag }) => tag),
       ],
     );

@@ -90,7 +90,7 @@ export class WriteBytes {
     });
     try {
       await this.store(session, { source, length: body.length }, signal, received);
-      if (digest?.end().wrong !== undefined) throw checksumMismatch();
+      if (digest?.wrong() !== undefined) throw checksumMismatch();
       await received.keep();
     } finally {
       source.destroy();
