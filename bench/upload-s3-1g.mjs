@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -5,11 +6,16 @@ import { fileURLToPath } from 'node:url';
 import { findBoto3 } from '../scripts/bootstrap/boto3.mjs';
 import { runChild } from '../scripts/process/child-processes.mjs';
 import { logIn, upload } from './parts/caller.mjs';
+import { uploadInChunks } from './parts/chunk-upload.mjs';
 import { watchGrowth } from './parts/memory.mjs';
 import { withS3Stack } from './parts/s3-stack.mjs';
 
+/** @typedef {import('./benchmark.js').Setting} Setting */
+/** @typedef {import('./parts/caller.mjs').Credentials} Credentials */
+
 const SIZE = 2 ** 30;
 const MIB = 2 ** 20;
+const CHUNK = 16 * MIB;
 
 /** MiB by which the application's memory may grow while GiBs come in: four parts of 8 MiB, and what warming up takes. */
 const MAX_GROWTH = 96;
@@ -26,50 +32,92 @@ export const uploadS31g = {
   rounds: 7,
   prepare: async (common) => {
     const setting = await withS3Stack(common);
-    const { stack, folder, signal } = setting;
-    const boto3 = findBoto3();
-    if (boto3 === undefined) throw new Error('boto3 is not there');
-    const python = async (/** @type {readonly string[]} */ ...args) => {
-      const { code, stdout, output } = await runChild(boto3.file, [BOTO3_STORE, ...args], {
-        env: { ...boto3.env, ...stack.env },
-        signal,
-      });
-      if (code !== 0) throw new Error(`boto3 ended with exit code ${String(code)}:\n${output.trim()}`);
-      return stdout;
-    };
-
-    const path = join(folder, '1-gib.bin');
-    await writeFile(path, '');
-    await truncate(path, SIZE);
-    const credentials = await logIn(setting);
-    let uploads = 0;
-    /** Content that is known already would be stored once. */
-    const change = async () => {
-      const file = await open(path, 'r+');
-      await file.write(`${String(Date.now())} ${String(uploads)}`, 0);
-      await file.close();
-    };
-    await change();
-    await upload(setting, credentials, path);
-    await python('empty');
-
-    const growth = await watchGrowth(stack.app?.pid ?? NaN, MAX_GROWTH);
-    return {
-      candidate: async () => {
-        uploads += 1;
-        await change();
-        const since = performance.now();
-        await upload(setting, credentials, path);
-        const seconds = (performance.now() - since) / 1000;
-        await python('empty');
-        return SIZE / MIB / seconds;
-      },
-      baseline: async () => {
-        const seconds = Number(await python('upload', path));
-        await python('empty');
-        return SIZE / MIB / seconds;
-      },
-      remarks: async () => [`the application's memory during ${String(uploads)} uploads: ${await growth()}`],
-    };
+    const path = await fileOf(SIZE, join(setting.folder, '1-gib.bin'));
+    return besideBoto3(setting, path, async (credentials) => {
+      await change(path);
+      return upload(setting, credentials, path);
+    });
   },
 };
+
+/** @type {import('./benchmark.js').Benchmark} */
+export const uploadChunksS31g = {
+  name: 'upload-chunks-s3-1g',
+  ratio:
+    'bytes/s of 1 GiB into a MinIO in chunks of 16 MiB, read back and hashed (curl, nginx, application) ÷ by boto3’s upload_file',
+  unit: 'MiB/s',
+  rounds: 7,
+  prepare: async (common) => {
+    const setting = await withS3Stack(common);
+    const path = await fileOf(SIZE, join(setting.folder, '1-gib.bin'));
+    const chunk = await fileOf(CHUNK, join(setting.folder, 'chunk.bin'));
+    const list = join(setting.folder, 'list');
+    return besideBoto3(setting, path, async (credentials) => {
+      await change(chunk);
+      await uploadInChunks(setting, credentials, { size: SIZE, chunkSize: CHUNK, chunk, list, atOnce: 4 });
+    });
+  },
+};
+
+/**
+ * @param {Setting} setting with an S3 stack
+ * @param {string} path of what boto3 sends
+ * @param {(credentials: Credentials) => Promise<unknown>} send as many bytes by our way
+ * @returns {Promise<import('./benchmark.js').Pair>}
+ */
+async function besideBoto3(setting, path, send) {
+  const { stack, signal } = setting;
+  const boto3 = findBoto3();
+  if (boto3 === undefined) throw new Error('boto3 is not there');
+  const python = async (/** @type {readonly string[]} */ ...args) => {
+    const { code, stdout, output } = await runChild(boto3.file, [BOTO3_STORE, ...args], {
+      env: { ...boto3.env, ...stack.env },
+      signal,
+    });
+    if (code !== 0) throw new Error(`boto3 ended with exit code ${String(code)}:\n${output.trim()}`);
+    return stdout;
+  };
+  const credentials = await logIn(setting);
+  await send(credentials);
+  await python('empty');
+  const growth = await watchGrowth(stack.app?.pid ?? NaN, MAX_GROWTH);
+  let uploads = 0;
+  return {
+    candidate: async () => {
+      uploads += 1;
+      const since = performance.now();
+      await send(credentials);
+      const seconds = (performance.now() - since) / 1000;
+      await python('empty');
+      return SIZE / MIB / seconds;
+    },
+    baseline: async () => {
+      const seconds = Number(await python('upload', path));
+      await python('empty');
+      return SIZE / MIB / seconds;
+    },
+    remarks: async () => [`the application's memory during ${String(uploads)} uploads: ${await growth()}`],
+  };
+}
+
+/**
+ * @param {number} size bytes, all of them zero
+ * @param {string} path
+ * @returns {Promise<string>} the path
+ */
+async function fileOf(size, path) {
+  await writeFile(path, '');
+  await truncate(path, size);
+  return path;
+}
+
+/**
+ * Content that is known already would be stored once.
+ * @param {string} path
+ * @returns {Promise<void>}
+ */
+async function change(path) {
+  const file = await open(path, 'r+');
+  await file.write(randomUUID(), 0);
+  await file.close();
+}

@@ -13,7 +13,8 @@ import { redirect } from '../bench/redirect.mjs';
 import { shapedUser } from '../bench/shaped-user.mjs';
 import { smallFiles } from '../bench/small-files.mjs';
 import { uploadChunks5g } from '../bench/upload-chunks-5g.mjs';
-import { uploadS31g } from '../bench/upload-s3-1g.mjs';
+import { uploadChunksS31g, uploadS31g } from '../bench/upload-s3-1g.mjs';
+import { uploadTus2g } from '../bench/upload-tus-2g.mjs';
 import { recordOf, tableOf } from '../bench/report.mjs';
 import { runBenchmark } from '../bench/run-benchmark.mjs';
 import { ensureBoto3 } from './bootstrap/boto3.mjs';
@@ -28,7 +29,7 @@ import { describeExit, PartFailed } from './stack/part.mjs';
 import { startStack } from './stack/start-stack.mjs';
 
 /** Every row, in the order of the table. */
-const S3_ROWS = [redirect, accelS31g, uploadS31g];
+const S3_ROWS = [redirect, accelS31g, uploadS31g, uploadChunksS31g];
 const ROWS = [
   decision,
   decisionToken,
@@ -39,6 +40,7 @@ const ROWS = [
   accel1g,
   shapedUser,
   uploadChunks5g,
+  uploadTus2g,
   ...S3_ROWS,
 ];
 

@@ -7,10 +7,12 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { expectProblem } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
+import { Seed } from '../harness/seed.js';
 import {
   beginUpload,
   chunkOf,
   completed,
+  completeUpload,
   getUpload,
   MEBIBYTE,
   putChunk,
@@ -127,6 +129,31 @@ describe.skipIf(diskOfChunks === undefined)(
       const file = await completed(own.admin, upload);
       expect(file.sha256).toBe(sha256Of(bytes));
       expect((await own.admin.download(file.id)).body.equals(bytes)).toBe(true);
+    });
+
+    it('no room to put parts together that were written apart: 507, and with room again the file is made', async () => {
+      const seed = Seed.open(own.stack);
+      const bytes = randomBytes(MEBIBYTE / 2);
+      const upload = await beginUpload(own.admin, { size: bytes.length });
+      // Somebody has begun the chunk, and was taken for dead.
+      await seed.query(
+        `INSERT INTO upload_leases (upload_id, slot, holder, seen_at)
+         SELECT id, 0, gen_random_uuid(), now() - interval '11 seconds' FROM upload_sessions WHERE uid = $1`,
+        [upload.uploadId],
+      );
+      await seed.close();
+      await putChunks(own.admin, upload, bytes, [0]);
+      expect(await unfinished()).toHaveLength(2);
+      const filler = join(root, 'filler');
+      // As much as there is.
+      await writeFile(filler, Buffer.alloc(9 * MEBIBYTE)).catch(() => undefined);
+      expectProblem(await completeUpload(own.admin, upload), 507, 'insufficient-storage');
+      expect(await unfinished()).toHaveLength(2);
+      await rm(filler);
+      const file = await completed(own.admin, upload);
+      expect(file.sha256).toBe(sha256Of(bytes));
+      expect((await own.admin.download(file.id)).body.equals(bytes)).toBe(true);
+      expect(await unfinished()).toEqual([]);
     });
   },
 );

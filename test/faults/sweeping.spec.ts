@@ -331,10 +331,7 @@ describe('the sweep', () => {
          FROM users WHERE role = 'operator' RETURNING id`,
         [key, status, fileId ?? null, status === 'failed' ? 'digest-mismatch' : null, expiresHours],
       );
-      await seed.query(
-        `INSERT INTO upload_chunks (upload_id, index, tag) VALUES ($1, 0, 'x')`,
-        [row?.id],
-      );
+      await seed.query(`INSERT INTO upload_chunks (upload_id, index, tag) VALUES ($1, 0, 'x')`, [row?.id]);
       return row?.id ?? '';
     };
     const lease = (id: string, seconds: number) =>

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem, type FileJson } from '../harness/api.js';
 import { expireUploads } from '../harness/expire-uploads.js';
-import { holdChunk, untilWriting } from '../harness/held-chunk.js';
+import { holdChunk, holdPatch, untilWriting } from '../harness/held-chunk.js';
 import { useOwnStack } from '../harness/own-stack.js';
 import { uploadPatiently } from '../harness/patient-upload.js';
 import { Seed } from '../harness/seed.js';
 import { inspectVolume } from '../harness/stored.js';
+import { fileIdOf, tusCreate, tusPatch } from '../harness/tus.js';
 import { UNLIMITED_UPLOADS } from '../harness/unlimited.js';
+import { until } from '../harness/until.js';
 import {
   beginUpload,
   chunkOf,
@@ -133,6 +135,30 @@ describe('uploads through two replicas', () => {
     app?.kill('SIGCONT');
     for (const { answer } of held) expectProblem(await answer, 409, 'upload-busy');
     const file = await completed(second, upload);
+    expect(file.sha256).toBe(sha256Of(bytes));
+    expect((await bytesOf(file)).equals(bytes)).toBe(true);
+    expect(await stored()).toEqual(CLEAN);
+  });
+
+  it('a replica that stands still in the middle of a PATCH of tus: what others were told stays', async () => {
+    const late = randomBytes(6 * MEBIBYTE);
+    const path = await tusCreate(first, late.length);
+    const held = holdPatch(first, path, 0, late);
+    await untilWriting(seed, { uploadId: basename(path) });
+    const [app] = own.stack.apps;
+    app?.kill('SIGSTOP');
+    held.go();
+    const bytes = randomBytes(late.length);
+    // The one that stands still keeps its turn until its lease has lapsed.
+    const answer = await until(
+      () => tusPatch(second, path, 0, bytes),
+      ({ status }) => status !== 423,
+      30_000,
+    );
+    expect(answer.status, answer.text).toBe(204);
+    app?.kill('SIGCONT');
+    expect([409, 423]).toContain((await held.answer).status);
+    const file = (await own.admin.send(`/api/v1/files/${fileIdOf(answer)}`)).json as FileJson;
     expect(file.sha256).toBe(sha256Of(bytes));
     expect((await bytesOf(file)).equals(bytes)).toBe(true);
     expect(await stored()).toEqual(CLEAN);

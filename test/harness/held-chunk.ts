@@ -2,9 +2,10 @@ import { Readable } from 'node:stream';
 import type { Api } from './api.js';
 import type { Answer } from './http.js';
 import type { Seed } from './seed.js';
+import { tusPatch } from './tus.js';
 import { until } from './until.js';
 
-/** A chunk of which the rest is not sent before it is said. */
+/** A body of which the rest is not sent before it is said. */
 export interface HeldChunk {
   readonly answer: Promise<Answer>;
   go(): void;
@@ -18,6 +19,24 @@ export function holdChunk(
   bytes: Buffer,
   at = Math.floor(bytes.length / 2),
 ): HeldChunk {
+  return hold(bytes, at, (body) =>
+    api.send(`/api/v1/uploads/${uploadId}/chunks/${index}`, {
+      method: 'PUT',
+      body,
+      headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length },
+      timeout: 60_000,
+    }),
+  );
+}
+
+/** A PATCH of tus, half of which is sent at once. */
+export function holdPatch(api: Api, path: string, offset: number, bytes: Buffer): HeldChunk {
+  return hold(bytes, Math.floor(bytes.length / 2), (body) =>
+    tusPatch(api, path, offset, body, { 'Content-Length': bytes.length }),
+  );
+}
+
+function hold(bytes: Buffer, at: number, send: (body: Readable) => Promise<Answer>): HeldChunk {
   const gate = Promise.withResolvers<undefined>();
   const body = Readable.from(
     (async function* () {
@@ -26,12 +45,7 @@ export function holdChunk(
       yield bytes.subarray(at);
     })(),
   );
-  const answer = api.send(`/api/v1/uploads/${uploadId}/chunks/${index}`, {
-    method: 'PUT',
-    body,
-    headers: { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length },
-    timeout: 60_000,
-  });
+  const answer = send(body);
   // Looked at later.
   answer.catch(() => undefined);
   return {
@@ -42,7 +56,7 @@ export function holdChunk(
   };
 }
 
-/** Waits until so many chunks of the upload are being written. */
+/** Waits until so many parts of the upload are being written. */
 export async function untilWriting(seed: Seed, { uploadId }: { uploadId: string }, count = 1): Promise<void> {
   const rows = await until(
     () =>

@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { hashOfFile } from './large-file.js';
 import type { Seed } from './seed.js';
 
 /** What a volume holds against what the database says of it. */
@@ -27,13 +25,7 @@ export async function inspectVolume(seed: Seed, root: string): Promise<Stored> {
   const objects = new Set(paths.filter((path) => !path.startsWith('.tmp/')));
   const broken: string[] = [];
   for (const { storage_path: path, sha256 } of blobs) {
-    if (!objects.delete(path) || (await hashOf(join(root, path))) !== sha256) broken.push(path);
+    if (!objects.delete(path) || (await hashOfFile(join(root, path))) !== sha256) broken.push(path);
   }
   return { orphans: [...objects], broken, unfinished };
-}
-
-async function hashOf(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
 }

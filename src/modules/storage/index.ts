@@ -7,6 +7,7 @@ export { sendDelivery } from './delivery/send-delivery.js';
 export type { Representation } from './delivery/representation.js';
 export { type Leftover, Leftovers } from './leftovers.js';
 export { countDead } from './dead-buffers.js';
+export { chunksOf, ReusingReadable } from './reusing-readable.js';
 export { newObjectKey, type ObjectKey, objectKey } from './object-key.js';
 export { type IssuedCredentials, ObjectCredentials } from './object-credentials.js';
 export { DirectParts, type PartUrls, type StoredPart } from './direct-parts.js';

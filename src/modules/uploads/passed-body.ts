@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Readable } from 'node:stream';
-import { countDead } from '../storage/index.js';
+import { countDead, ReusingReadable } from '../storage/index.js';
 
 /** Pieces, of 64 KiB at most, that may wait while the one before is written. */
 const AHEAD = 4;
@@ -9,7 +8,7 @@ const AHEAD = 4;
  * The body of a request as it comes, looked at on its way. Destroyed, it leaves the request alone, so that it can still be answered, and the
  * rest of its body be thrown away. A body that is cut off never ends here: `watchBody` tells.
  */
-export class PassedBody extends Readable {
+export class PassedBody extends ReusingReadable {
   /**
    * @param look at each piece, before it is passed on; what it throws ends the stream
    * @param mayPass asked when a piece is taken, which may be long after it came: a process can stand still in between; what it throws ends the stream
@@ -35,6 +34,13 @@ export class PassedBody extends Readable {
     return super.read(size);
   }
 
+  /** Gives the memory back at once: node has made it for this piece alone. What has been used by many is left to the collector. */
+  override reuse(bytes: Buffer): void {
+    const { buffer } = bytes;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.length) buffer.transfer(0);
+    else countDead(bytes.length);
+  }
+
   override _read(): void {
     this.request.resume();
   }
@@ -53,7 +59,6 @@ export class PassedBody extends Readable {
       this.destroy(error as Error);
       return;
     }
-    countDead(bytes.length);
     if (!this.push(bytes)) this.request.pause();
   };
 

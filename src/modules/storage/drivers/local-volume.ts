@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from 
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ObjectKey } from '../object-key.js';
+import { ReusingReadable } from '../reusing-readable.js';
 import { ObjectExists, ObjectNotFound, VolumeFull } from '../object-store.js';
 
 /** Unfinished writes, on the same file system as the objects so that publishing is a rename. */
@@ -113,12 +114,13 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** The bytes of `source` as they come: what has come in while one batch is written is the next. */
+/** The bytes of `source` as they come: what has come in while one batch is written is the next. Each is valid until the next one is asked for. */
 export async function* batchesOf(source: Readable): AsyncGenerator<Buffer[], void> {
   for await (const first of source as AsyncIterable<Buffer>) {
     const batch = [first];
     for (let next = nextOf(source); next !== null; next = nextOf(source)) batch.push(next);
     yield batch;
+    if (source instanceof ReusingReadable) for (const piece of batch) source.reuse(piece);
   }
 }
 
@@ -131,7 +133,11 @@ function nextOf(source: Readable): Buffer | null {
  * @param position of the first byte
  * @returns how many bytes there were
  */
-export async function writeAll(file: FileHandle, batch: readonly Buffer[], position: number): Promise<number> {
+export async function writeAll(
+  file: FileHandle,
+  batch: readonly Buffer[],
+  position: number,
+): Promise<number> {
   let written = 0;
   for (let rest = batch.filter(({ length }) => length > 0); rest.length > 0;) {
     const { bytesWritten } = await file.writev(rest, position + written);

@@ -1,11 +1,10 @@
 import { addAbortSignal, type Readable } from 'node:stream';
-import { finished } from 'node:stream/promises';
 import { Injectable } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { watchBody } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
-import { BackgroundDigests, type PartPlace, Volumes } from '../../storage/index.js';
+import { BackgroundDigests, chunksOf, type PartPlace, Volumes } from '../../storage/index.js';
 import { BodyDigest, type ClaimedDigest } from '../body-digest.js';
 import { BODY_PACE } from '../body-pace.js';
 import { PassedBody } from '../passed-body.js';
@@ -88,7 +87,8 @@ export class WriteChunk {
     const fingerprint = body.check();
     lease.assertHeld();
     const { index } = place;
-    if (!(await this.sessions.acknowledge(session, lease, { index, tag, fingerprint }))) throw uploadNotFound();
+    if (!(await this.sessions.acknowledge(session, lease, { index, tag, fingerprint })))
+      throw uploadNotFound();
     lease.spend();
     reached('part-acknowledged');
     if (!lease.takenOver) await this.follow(session, index);
@@ -129,7 +129,8 @@ async function compare(
   body: ChunkBytes,
   signal: AbortSignal,
 ): Promise<void> {
-  await finished(addAbortSignal(signal, source).resume());
+  const chunks = chunksOf(addAbortSignal(signal, source));
+  while ((await chunks.next()).done !== true);
   if (!fingerprint.equals(body.check())) throw chunkDiffers(index);
 }
 

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { countDead } from '../../storage/index.js';
 
 /** A body that is taken in pieces of chosen lengths. */
 export class BodyPieces {
@@ -15,6 +16,7 @@ export class BodyPieces {
       const next = await this.chunks.next();
       if (next.done === true) return false;
       this.rest = next.value;
+      countDead(next.value.length);
     }
     return true;
   }
