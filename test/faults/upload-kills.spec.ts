@@ -122,7 +122,7 @@ describe.each(CASES)(
         step === 'session-removed'
           ? await givenUp(bytes, chunkSize)
           : await uploaded(bytes, chunkSize, sha256, isShuffled);
-        if (!plan.isDone) missed.push(`${step} ${occurrence}`);
+      if (!plan.isDone) missed.push(`${step} ${occurrence}`);
       await plan.clear();
       if (outcome.file === undefined) return outcome;
       expect(wrong).toBe(false);

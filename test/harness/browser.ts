@@ -111,14 +111,15 @@ async function namedDownloads(context: BrowserContext, folder: string): Promise<
 
 async function downloadedBy(session: CDPSession, start: () => Promise<unknown>): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => {
+    reject(new Error(`nothing has arrived within ${STEP_MS} ms`));
+  }, STEP_MS);
   const onProgress = ({ state, filePath }: { state: string; filePath?: string }): void => {
+    timer.refresh();
     if (state === 'completed') resolve(filePath ?? '');
     if (state === 'canceled') reject(new Error('the download was given up'));
   };
   session.on('Browser.downloadProgress', onProgress);
-  const timer = setTimeout(() => {
-    reject(new Error(`no file has arrived within ${STEP_MS} ms`));
-  }, STEP_MS);
   try {
     const [path] = await Promise.all([promise, start()]);
     return path;
