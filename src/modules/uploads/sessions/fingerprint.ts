@@ -1,7 +1,7 @@
 import { xxh3 } from '@node-rs/xxhash';
 
 /**
- * Tells whether a chunk that comes again has the bytes that it had (XXH3, 64 bits): an eleventh of the work of a SHA-256. Who makes two chunks of
+ * Tells whether a chunk that comes again has the bytes that it had (XXH3, 64 bits): a twelfth of the work of a SHA-256. Who makes two chunks of
  * the same fingerprint deceives himself: the first one stays, and what is published is read as a whole.
  */
 export class Fingerprint {
