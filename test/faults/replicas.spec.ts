@@ -8,10 +8,12 @@ import type { Part } from '../../scripts/stack/part.mjs';
 import { expectProblem } from '../harness/api.js';
 import type { Answer } from '../harness/http.js';
 import { ADMIN, type OwnStack, useOwnStack } from '../harness/own-stack.js';
-import { isRunning } from '../harness/processes.js';
+import { isRunning, signalProcess } from '../harness/processes.js';
 
 /** As an operator's kill, which nobody has announced to the stack. */
-const kill = (part: Part, signal: NodeJS.Signals) => process.kill(part.pid ?? 0, signal);
+const kill = (part: Part, signal: NodeJS.Signals) => {
+  signalProcess(part.pid, signal);
+};
 
 const appAt = (own: OwnStack, index: number): Part => {
   const app = own.stack.apps[index];

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Api, expectProblem, type FileJson } from '../harness/api.js';
 import { recordAtRest, recordOf } from '../harness/downloads.js';
 import { useOwnStack } from '../harness/own-stack.js';
+import { signalProcess } from '../harness/processes.js';
 import { Seed, type SeededUser } from '../harness/seed.js';
 import { SlowDownload } from '../harness/slow-download.js';
 import { until } from '../harness/until.js';
@@ -152,7 +153,7 @@ describe('downloads at once, on two replicas behind one nginx', () => {
       await user.download(file.id, { Range: 'bytes=0-9' }).catch(() => undefined);
     });
     await sleep(150);
-    for (const app of own.stack.apps) process.kill(app.pid ?? 0, 'SIGKILL');
+    for (const app of own.stack.apps) signalProcess(app.pid, 'SIGKILL');
     await Promise.all(asking);
     await until(
       () => fetch(`${own.stack.publicUrl}/health/ready`).then(({ status }) => status),

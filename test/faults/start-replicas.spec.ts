@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { signalGroup, signalProcess } from '../harness/processes.js';
 import { READY, StartLab } from '../harness/start-lab.js';
 
 describe('npm start -- --replicas', () => {
@@ -22,7 +23,7 @@ describe('npm start -- --replicas', () => {
     expect(before.map(({ name }) => name).sort()).toEqual(['application 1', 'application 2']);
     const second = before.find(({ name }) => name === 'application 2');
 
-    process.kill(second?.pid ?? 0, 'SIGKILL');
+    signalProcess(second?.pid, 'SIGKILL');
     await started.until('application 2 was ended by SIGKILL');
     expect((await lab.api().send('/health/ready')).status).toBe(200);
     await started.until('application 2 runs again');
@@ -30,7 +31,7 @@ describe('npm start -- --replicas', () => {
     expect(after).toHaveLength(2);
     expect(after).not.toContainEqual(second);
 
-    process.kill(-(started.child.pid ?? 0), 'SIGINT');
+    signalGroup(started.child.pid, 'SIGINT');
     await started.exit();
     await started.untilNothingIsLeft();
   });
@@ -39,7 +40,7 @@ describe('npm start -- --replicas', () => {
     const started = lab.start();
     await started.until(READY);
     const [only] = await applications();
-    process.kill(only?.pid ?? 0, 'SIGKILL');
+    signalProcess(only?.pid, 'SIGKILL');
     await started.until('application runs again');
     expect((await lab.api().send('/health/ready')).status).toBe(200);
     started.child.kill('SIGKILL');

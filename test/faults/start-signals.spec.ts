@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { signalGroup } from '../harness/processes.js';
 import { READY, StartLab } from '../harness/start-lab.js';
 
 describe('npm start, ended', () => {
@@ -9,7 +10,7 @@ describe('npm start, ended', () => {
   it('Ctrl-C of a terminal, which reaches npm and all of its group, ends everything in order', async () => {
     const started = lab.start({}, ['npm', 'start']);
     await started.until(READY);
-    process.kill(-(started.child.pid ?? 0), 'SIGINT');
+    signalGroup(started.child.pid, 'SIGINT');
     await started.exit();
     await started.untilNothingIsLeft();
     expect(await readFile(join(lab.dataDir, 'log', 'postgres.log'), 'utf8')).toContain(

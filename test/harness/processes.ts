@@ -11,6 +11,21 @@ export function memoryOf(pid: number): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
+/**
+ * Sends a signal to one process, and never to the group of the tests, which is what `process.kill(0)` does.
+ * @throws an error when there is none
+ */
+export function signalProcess(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined || !(pid > 0)) throw new Error(`there is no process to be sent ${signal}`);
+  process.kill(pid, signal);
+}
+
+/** The same to the whole group that a process leads. */
+export function signalGroup(leader: number | undefined, signal: NodeJS.Signals): void {
+  if (leader === undefined || !(leader > 0)) throw new Error(`there is no group to be sent ${signal}`);
+  process.kill(-leader, signal);
+}
+
 /** Whether a process of this number runs. A zombie does not. */
 export function isRunning(pid: number): boolean {
   try {

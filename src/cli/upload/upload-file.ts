@@ -181,7 +181,8 @@ class FileUpload {
   private async send(upload: UploadJson): Promise<FileJson> {
     const { service, source, progress, options, filename } = this;
     const { uploadId, chunkSize, received, status } = upload;
-    if (status === 'verifying') return this.verified(uploadId);
+    // What came through the service is completed by who asks for it: here again, should a crash have cut that off.
+    if (status === 'verifying' && options.direct) return this.verified(uploadId);
     const there = received.reduce(
       (sum, index) => sum + Math.min(chunkSize, source.size - index * chunkSize),
       0,
@@ -216,9 +217,9 @@ class FileUpload {
   }
 }
 
-/** Whether the service has forgotten the upload, or has bytes of another file in it. */
+/** What the service says of an upload that it has forgotten, that has bytes of another file in it, or whose file has been deleted. */
+const GONE = ['upload-not-found', 'upload-expired', 'chunk-differs', 'file-gone', 'file-not-found'];
+
 function isGone(error: unknown): boolean {
-  return (
-    error instanceof Refusal && ['upload-not-found', 'upload-expired', 'chunk-differs'].includes(error.code)
-  );
+  return error instanceof Refusal && GONE.includes(error.code);
 }

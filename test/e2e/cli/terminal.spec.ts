@@ -6,6 +6,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findProgram } from '../../../scripts/bootstrap/programs.mjs';
 import { type CliRun, useCli } from '../../harness/cli.js';
+import { signalGroup } from '../../harness/processes.js';
 import { TcpProxy } from '../../harness/tcp-proxy.js';
 import { useWorld } from '../../harness/world.js';
 
@@ -64,7 +65,7 @@ describe('the client', () => {
       for (let round = 0; round < 500 && !run.stdout.includes('0 %'); round += 1)
         await new Promise((wait) => setTimeout(wait, 10));
       // To the whole group of the terminal, as its driver does.
-      process.kill(-Number(run.told('pid')), 'SIGINT');
+      signalGroup(Number(run.told('pid')), 'SIGINT');
       expect(await run.ended).toBe(130);
       expect(run.stdout).toContain('The same command goes on where it was.');
     });

@@ -184,7 +184,7 @@ export class UploadSessionsRepository {
 
   /**
    * A chunk is there for good; the session lives on. Ends the lease.
-   * @returns false, and then nothing has changed, when the lease or the session is no longer there
+   * @returns false when the lease, the session or its object is no longer there: then it counts for nothing, and is never completed
    */
   async acknowledge(
     { id }: UploadSession,

@@ -1,5 +1,4 @@
 import type { Readable } from 'node:stream';
-import { countDead } from '../../storage/index.js';
 
 /** A body that is taken in pieces of chosen lengths. */
 export class BodyPieces {
@@ -16,7 +15,6 @@ export class BodyPieces {
       const next = await this.chunks.next();
       if (next.done === true) return false;
       this.rest = next.value;
-      countDead(next.value.length);
     }
     return true;
   }

@@ -1,7 +1,7 @@
 import { addAbortSignal, Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
-import type { PartPlace, Volume } from '../../storage/index.js';
+import { countDead, type PartPlace, type Volume } from '../../storage/index.js';
 import { chunkPlaceOf } from '../sessions/chunk-plan.js';
 import { openUploadOf, type UploadSession } from '../sessions/upload-session.js';
 import { BodyPieces } from './body-pieces.js';
@@ -92,7 +92,10 @@ export class BucketBytes {
     const missing = place.offset + place.size - received.latest.received;
     const pieces: Buffer[] = [];
     try {
-      for await (const piece of body.next(Math.min(missing, PIECE))) pieces.push(piece);
+      for await (const piece of body.next(Math.min(missing, PIECE))) {
+        pieces.push(piece);
+        countDead(piece.length);
+      }
     } catch (error) {
       await this.alone(() => keep(session, volume, place, pieces, received)).catch(() => undefined);
       throw error;

@@ -37,7 +37,7 @@ export class TusProgress {
 
   /**
    * The session lives on.
-   * @returns false, and then nothing has changed, when the lease or the session is no longer there
+   * @returns false when the lease, the session or its object is no longer there: then it counts for nothing, and is never completed
    */
   async advance(
     { id }: UploadSession,
