@@ -10,6 +10,7 @@ import { continueOnPinnedNode } from './bootstrap/pinned-node.mjs';
 import { ensureBrowser, ensurePrograms } from './bootstrap/programs.mjs';
 import { runChecks } from './checks/run-checks.mjs';
 import { runScript } from './process/run-script.mjs';
+import { describeExit } from './stack/part.mjs';
 import { countChecks, countTests, NOTHING, sum } from './tests/count.mjs';
 import { runVitest } from './tests/run-vitest.mjs';
 
@@ -39,6 +40,8 @@ await runScript(
         const report = join(folder, 'report.json');
         const status = await runVitest(args, report, signal);
         signal.throwIfAborted();
+        // It says itself what failed, unless somebody else has ended it.
+        if (status.signal !== null) progress.line(`\n✗ the tests: vitest ${describeExit(status)}\n`);
         total = sum(total, await countTests(report, status));
       } finally {
         await rm(folder, { recursive: true, force: true });
