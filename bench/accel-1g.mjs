@@ -1,8 +1,8 @@
-import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decide, logIn, upload } from './parts/caller.mjs';
 import { bytesPerSecond } from './parts/download.mjs';
 import { watchGrowth } from './parts/memory.mjs';
+import { sparseFile } from './parts/sparse-file.mjs';
 import { startStaticNginx } from './parts/static-nginx.mjs';
 
 const SIZE = 2 ** 30;
@@ -28,10 +28,7 @@ export const accel1g = {
     const { stack, folder, signal } = setting;
     const { app } = stack;
     if (app === undefined) throw new Error('the stack runs without the application');
-    const path = join(folder, '1-gib.bin');
-    // A hole for us; the store writes real zeros, and no one on the way compresses.
-    await writeFile(path, '');
-    await truncate(path, SIZE);
+    const path = await sparseFile(join(folder, '1-gib.bin'), SIZE);
     const credentials = await logIn(setting);
     const fileId = await upload(setting, credentials, path);
 

@@ -1,10 +1,10 @@
-import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { logIn, redirection, upload } from './parts/caller.mjs';
 import { bytesPerSecond } from './parts/download.mjs';
 import { watchGrowth } from './parts/memory.mjs';
 import { startProxyingNginx } from './parts/proxying-nginx.mjs';
 import { withS3Stack } from './parts/s3-stack.mjs';
+import { sparseFile } from './parts/sparse-file.mjs';
 
 const SIZE = 2 ** 30;
 const MIB = 2 ** 20;
@@ -25,9 +25,7 @@ export const accelS31g = {
     const { stack, folder, signal } = setting;
     const { app } = stack;
     if (app === undefined) throw new Error('the stack runs without the application');
-    const path = join(folder, '1-gib.bin');
-    await writeFile(path, '');
-    await truncate(path, SIZE);
+    const path = await sparseFile(join(folder, '1-gib.bin'), SIZE);
     const credentials = await logIn(setting);
     const fileId = await upload(setting, credentials, path);
     const presigned = new URL(await redirection(setting, credentials, fileId));

@@ -1,9 +1,9 @@
-import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseJson } from '../scripts/process/parse-json.mjs';
 import { logIn, upload } from './parts/caller.mjs';
 import { bytesPerSecond } from './parts/download.mjs';
 import { watchGrowth } from './parts/memory.mjs';
+import { sparseFile } from './parts/sparse-file.mjs';
 
 const MIB = 2 ** 20;
 const RATE = 12 * MIB;
@@ -24,9 +24,7 @@ export const shapedUser = {
   rounds: 5,
   prepare: async (setting) => {
     const { stack, folder, signal, onEnd } = setting;
-    const path = join(folder, '16-mib.bin');
-    await writeFile(path, '');
-    await truncate(path, LOAD.size);
+    const path = await sparseFile(join(folder, '16-mib.bin'), LOAD.size);
     const credentials = await logIn(setting);
     const fileId = await upload(setting, credentials, path);
     await limit(stack, credentials, RATE);

@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { open, rm, truncate, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { runChild } from '../scripts/process/child-processes.mjs';
@@ -7,6 +6,7 @@ import { logIn } from './parts/caller.mjs';
 import { uploadInChunks } from './parts/chunk-upload.mjs';
 import { forgetBytes } from './parts/forget-bytes.mjs';
 import { watchGrowth } from './parts/memory.mjs';
+import { renewContent, sparseFile } from './parts/sparse-file.mjs';
 
 const MIB = 2 ** 20;
 const SIZE = 5 * 2 ** 30;
@@ -25,23 +25,12 @@ export const uploadChunks5g = {
   rounds: 5,
   prepare: async (setting) => {
     const { stack, folder, signal } = setting;
-    const chunk = join(folder, 'chunk.bin');
-    const whole = join(folder, 'whole.bin');
-    for (const [path, size] of /** @type {const} */ ([
-      [chunk, CHUNK],
-      [whole, SIZE],
-    ])) {
-      // A hole for whoever reads it; whoever writes it writes real zeros.
-      await writeFile(path, '');
-      await truncate(path, size);
-    }
+    const chunk = await sparseFile(join(folder, 'chunk.bin'), CHUNK);
+    const whole = await sparseFile(join(folder, 'whole.bin'), SIZE);
     const credentials = await logIn(setting);
     const list = join(folder, 'list');
     const upload = async (/** @type {number} */ size) => {
-      // Content that is known already would be stored once.
-      const file = await open(chunk, 'r+');
-      await file.write(randomUUID(), 0);
-      await file.close();
+      await renewContent(chunk);
       const plan = { size, chunkSize: CHUNK, chunk, list, atOnce: AT_ONCE };
       const figures = await uploadInChunks(setting, credentials, plan);
       await forgetBytes(setting, size);

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { open, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +7,7 @@ import { logIn, upload } from './parts/caller.mjs';
 import { uploadInChunks } from './parts/chunk-upload.mjs';
 import { watchGrowth } from './parts/memory.mjs';
 import { withS3Stack } from './parts/s3-stack.mjs';
+import { renewContent, sparseFile } from './parts/sparse-file.mjs';
 
 /** @typedef {import('./benchmark.js').Setting} Setting */
 /** @typedef {import('./parts/caller.mjs').Credentials} Credentials */
@@ -32,9 +31,9 @@ export const uploadS31g = {
   rounds: 7,
   prepare: async (common) => {
     const setting = await withS3Stack(common);
-    const path = await fileOf(SIZE, join(setting.folder, '1-gib.bin'));
+    const path = await sparseFile(join(setting.folder, '1-gib.bin'), SIZE);
     return besideBoto3(setting, path, async (credentials) => {
-      await change(path);
+      await renewContent(path);
       return upload(setting, credentials, path);
     });
   },
@@ -49,11 +48,11 @@ export const uploadChunksS31g = {
   rounds: 7,
   prepare: async (common) => {
     const setting = await withS3Stack(common);
-    const path = await fileOf(SIZE, join(setting.folder, '1-gib.bin'));
-    const chunk = await fileOf(CHUNK, join(setting.folder, 'chunk.bin'));
+    const path = await sparseFile(join(setting.folder, '1-gib.bin'), SIZE);
+    const chunk = await sparseFile(join(setting.folder, 'chunk.bin'), CHUNK);
     const list = join(setting.folder, 'list');
     return besideBoto3(setting, path, async (credentials) => {
-      await change(chunk);
+      await renewContent(chunk);
       await uploadInChunks(setting, credentials, { size: SIZE, chunkSize: CHUNK, chunk, list, atOnce: 4 });
     });
   },
@@ -98,26 +97,4 @@ async function besideBoto3(setting, path, send) {
     },
     remarks: async () => [`the application's memory during ${String(uploads)} uploads: ${await growth()}`],
   };
-}
-
-/**
- * @param {number} size bytes, all of them zero
- * @param {string} path
- * @returns {Promise<string>} the path
- */
-async function fileOf(size, path) {
-  await writeFile(path, '');
-  await truncate(path, size);
-  return path;
-}
-
-/**
- * Content that is known already would be stored once.
- * @param {string} path
- * @returns {Promise<void>}
- */
-async function change(path) {
-  const file = await open(path, 'r+');
-  await file.write(randomUUID(), 0);
-  await file.close();
 }

@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { applicationNode } from '../scripts/stack/application.mjs';
 import { logIn } from './parts/caller.mjs';
 import { forgetBytes } from './parts/forget-bytes.mjs';
+import { renewContent, sparseFile } from './parts/sparse-file.mjs';
 import { startPart } from './parts/start-part.mjs';
 import { uploadByTus } from './parts/tus-upload.mjs';
 
@@ -22,9 +22,7 @@ export const uploadTus2g = {
   rounds: 7,
   prepare: async (setting) => {
     const { stack, folder, signal } = setting;
-    const path = join(folder, '2-gib.bin');
-    await writeFile(path, '');
-    await truncate(path, SIZE);
+    const path = await sparseFile(join(folder, '2-gib.bin'), SIZE);
     const others = join(folder, 'others');
     await mkdir(others);
     const other = await startPart('tus-file-store', setting, (port) => ({
@@ -36,10 +34,7 @@ export const uploadTus2g = {
     const file = { path, size: SIZE, metadata };
     return {
       candidate: async () => {
-        // Content that is known already would be stored once.
-        const changed = await open(path, 'r+');
-        await changed.write(randomUUID(), 0);
-        await changed.close();
+        await renewContent(path);
         const seconds = await uploadByTus(`${stack.appUrl}/api/v1/tus`, { ...credentials }, file, signal);
         await forgetBytes(setting, SIZE);
         return SIZE / MIB / seconds;

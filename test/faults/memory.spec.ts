@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { FileJson } from '../harness/api.js';
 import { useOwnStack } from '../harness/own-stack.js';
-import { memoryOf } from '../harness/processes.js';
+import { watchMemory } from '../harness/processes.js';
 import { MEBIBYTE, uploadPieces } from '../harness/uploads.js';
 
 const CLIENTS = 32;
@@ -96,18 +96,16 @@ describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clie
     await download((await upload(CLIENTS)).id);
     await Promise.all(Array.from({ length: 64 }, () => own.admin.send('/api/v1/auth/me')));
     await sleep(1_000);
-    const idle = memoryOf(pid);
-    let peak = idle;
-    const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+    const memory = watchMemory(pid);
     const files = await Promise.all(Array.from({ length: CLIENTS }, (_, at) => upload(at)));
-    const afterUploads = peak;
+    const afterUploads = memory.grown();
     const received = await Promise.all(files.map(({ id }) => download(id)));
-    clearInterval(watch);
+    memory.stop();
     expect(received.every((size) => size === SIZE)).toBe(true);
     process.stdout.write(
-      `memory (${mode}): idle ${idle.toFixed(0)} MiB, +${(afterUploads - idle).toFixed(0)} uploading, +${(peak - idle).toFixed(0)} at most\n`,
+      `memory (${mode}): idle ${memory.idle.toFixed(0)} MiB, +${afterUploads.toFixed(0)} uploading, +${memory.grown().toFixed(0)} at most\n`,
     );
-    expect(peak - idle).toBeLessThan(BOUND);
+    expect(memory.grown()).toBeLessThan(BOUND);
   }, 180_000);
 
   it(`16 uploads at once in chunks of 64 MiB stay within ${BOUND} MiB of idle`, async () => {
@@ -118,28 +116,24 @@ describe.each(['accel', 'stream'] as const)('2 GiB in and 2 GiB out with 32 clie
     await whole(1_000, 10 * MEBIBYTE);
     await Promise.all(Array.from({ length: 64 }, () => own.admin.send('/api/v1/auth/me')));
     await sleep(1_000);
-    const idle = memoryOf(pid);
-    let peak = idle;
-    const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+    const memory = watchMemory(pid);
     const files = await Promise.all(Array.from({ length: 16 }, (_, at) => whole(1_001 + at, 128 * MEBIBYTE)));
-    clearInterval(watch);
+    memory.stop();
     expect(files.every(({ size }) => size === 128 * MEBIBYTE)).toBe(true);
-    process.stdout.write(`memory (${mode}, chunks): +${(peak - idle).toFixed(0)} MiB at most\n`);
-    expect(peak - idle).toBeLessThan(BOUND);
+    process.stdout.write(`memory (${mode}, chunks): +${memory.grown().toFixed(0)} MiB at most\n`);
+    expect(memory.grown()).toBeLessThan(BOUND);
   }, 300_000);
 
   if (mode === 'stream') return;
   it('takes the largest file, 5 GiB', async () => {
     const pid = own.stack.app?.pid ?? 0;
-    const idle = memoryOf(pid);
-    let peak = idle;
-    const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+    const memory = watchMemory(pid);
     const size = 5 * 2 ** 30;
     const file = await upload(CLIENTS + 1, size);
-    clearInterval(watch);
+    memory.stop();
     expect(file.size).toBe(size);
-    process.stdout.write(`memory (5 GiB in): +${(peak - idle).toFixed(0)} MiB at most\n`);
-    expect(peak - idle).toBeLessThan(BOUND);
+    process.stdout.write(`memory (5 GiB in): +${memory.grown().toFixed(0)} MiB at most\n`);
+    expect(memory.grown()).toBeLessThan(BOUND);
     const last = await own.admin.download(file.id, { Range: 'bytes=-1048576' });
     expect(last.body.equals(chunk)).toBe(true);
   }, 180_000);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { type FileJson, multipart } from '../harness/api.js';
 import { type OwnStack, useOwnStack } from '../harness/own-stack.js';
-import { memoryOf } from '../harness/processes.js';
+import { watchMemory } from '../harness/processes.js';
 import { HAS_MINIO } from '../harness/stores.js';
 import { UNLIMITED_UPLOADS } from '../harness/unlimited.js';
 import { uploadPieces } from '../harness/uploads.js';
@@ -118,11 +118,9 @@ async function growthDuring({ stack, admin }: OwnStack, work: () => Promise<unkn
   // The connections to PostgreSQL are there, also when others need the machine.
   await Promise.all(Array.from({ length: 64 }, () => admin.send('/api/v1/files')));
   await sleep(1_000);
-  const idle = memoryOf(pid);
-  let peak = idle;
-  const watch = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+  const memory = watchMemory(pid);
   await work().finally(() => {
-    clearInterval(watch);
+    memory.stop();
   });
-  return peak - idle;
+  return memory.grown();
 }

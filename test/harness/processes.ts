@@ -11,6 +11,22 @@ export function memoryOf(pid: number): number {
   return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
+/** Watches the memory of a process from now on, until it is stopped. */
+export function watchMemory(pid: number): { readonly idle: number; grown(): number; stop(): void } {
+  const idle = memoryOf(pid);
+  let peak = idle;
+  const timer = setInterval(() => (peak = Math.max(peak, memoryOf(pid))), 50);
+  return {
+    /** MiB, now. */
+    idle,
+    /** MiB by which it has been more than that at most. */
+    grown: () => peak - idle,
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
+}
+
 /**
  * Sends a signal to one process, and never to the group of the tests, which is what `process.kill(0)` does.
  * @throws an error when there is none

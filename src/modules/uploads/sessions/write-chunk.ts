@@ -5,23 +5,21 @@ import { watchBody } from '../../../common/http/index.js';
 import { Problem, validationFailed } from '../../../common/problems/index.js';
 import type { UserPrincipal } from '../../auth/index.js';
 import { BackgroundDigests, chunksOf, type PartPlace, Volumes } from '../../storage/index.js';
-import { BodyDigest, type ClaimedDigest } from '../body-digest.js';
 import { BODY_PACE } from '../body-pace.js';
 import { PassedBody } from '../passed-body.js';
 import { reached } from '../upload-steps.js';
 import {
   chunkDiffers,
-  digestMismatch,
   lengthRequired,
   uploadBusy,
   uploadCompleted,
   uploadNotFound,
 } from '../uploads.problems.js';
 import { asWriter } from './as-writer.js';
+import { ChunkBytes, wrongLength } from './chunk-bytes.js';
 import { chunkCountOf, chunkPlaceOf } from './chunk-plan.js';
 import { claimedDigests } from './content-digest-header.js';
 import { FindUpload } from './find-upload.js';
-import { Fingerprint } from './fingerprint.js';
 import { type Lease, UploadLeases } from './upload-leases.js';
 import { openUploadOf, type UploadSession } from './upload-session.js';
 import { type ReceivedChunk, UploadSessionsRepository } from './upload-sessions.repository.js';
@@ -118,10 +116,6 @@ function checkLength(contentLength: string | undefined, { index, size }: PartPla
   if (Number(contentLength) !== size) throw wrongLength(index, size);
 }
 
-function wrongLength(index: number, size: number): Problem {
-  return new Problem(validationFailed, { detail: `Chunk ${index} has ${size} bytes.` });
-}
-
 /** The same bytes again are no error; others do not take the place of those that were acknowledged. */
 async function compare(
   { index, fingerprint }: ReceivedChunk,
@@ -132,34 +126,4 @@ async function compare(
   const chunks = chunksOf(addAbortSignal(signal, source));
   while ((await chunks.next()).done !== true);
   if (!fingerprint.equals(body.check())) throw chunkDiffers(index);
-}
-
-/** The bytes of a chunk, as they pass. */
-class ChunkBytes {
-  private readonly digest: BodyDigest;
-  private readonly fingerprint = new Fingerprint();
-  private length = 0;
-
-  constructor(
-    private readonly place: PartPlace,
-    claimed: readonly ClaimedDigest[],
-  ) {
-    this.digest = new BodyDigest(claimed);
-  }
-
-  update(bytes: Buffer): void {
-    this.length += bytes.length;
-    this.fingerprint.update(bytes);
-    this.digest.update(bytes);
-  }
-
-  /** Once all have come. @returns their fingerprint */
-  check(): Buffer {
-    const { index, size } = this.place;
-    if (this.length !== size) throw wrongLength(index, size);
-    const wrong = this.digest.wrong();
-    if (wrong !== undefined)
-      throw digestMismatch(`Chunk ${index} does not have the ${wrong} of Content-Digest.`);
-    return this.fingerprint.value();
-  }
 }

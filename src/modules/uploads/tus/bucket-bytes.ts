@@ -64,13 +64,8 @@ export class BucketBytes {
   ): Promise<void> {
     const { tail, received: from } = received.latest;
     async function* bytes(): AsyncGenerator<Buffer, void> {
-      if (tail !== null) {
-        const before = await tails.read(session.objectKey, tail);
-        yield before;
-      }
-      for await (const piece of body.next(place.offset + place.size - from)) {
-        yield piece;
-      }
+      if (tail !== null) yield await tails.read(session.objectKey, tail);
+      yield* body.next(place.offset + place.size - from);
     }
     try {
       const tag = await parts.writePart(openUploadOf(session), place, Readable.from(bytes()), signal);
